@@ -1,0 +1,6 @@
+"""``python -m paramcalc`` is the same command as ``paramcalc``."""
+
+from paramcalc.cli.main import run
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,147 @@
+"""The public functions: from a name to a model, its memory, and whether it fits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from paramcalc.catalogue import tables
+from paramcalc.core import fit as fitting
+from paramcalc.core import inference
+from paramcalc.core.fit import Device, Fit
+from paramcalc.core.inference import Workload
+from paramcalc.core.memory import Memory
+from paramcalc.core.model import Model
+from paramcalc.core.precision import Format
+from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.load import load
+from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
+
+DEFAULT_CONTEXT = 8192
+"""Tokens assumed when none are given, or the model's own context if that is shorter."""
+DEFAULT_KV_PRECISION = "bf16"
+
+
+def workload(
+    model: Model,
+    *,
+    context: int | str | None = None,
+    batch: int = 1,
+    gpus: int = 1,
+    kv_precision: str | None = None,
+    engine: str | None = None,
+    overhead: str | None = None,
+) -> Workload:
+    """The options of `memory` and `fit`, checked and with their defaults filled in."""
+    return Workload(
+        engine=tables.engine(engine),
+        kv_format=tables.precision(kv_precision or DEFAULT_KV_PRECISION),
+        context=_context(model, context),
+        batch=_whole("batch", batch, MOST_BATCH),
+        gpus=_whole("number of GPUs", gpus, fitting.MOST_GPUS),
+        **_overhead(model, overhead),
+    )
+
+
+def _context(model: Model, context: int | str | None) -> int:
+    if context is None:
+        return min(DEFAULT_CONTEXT, model.context or DEFAULT_CONTEXT)
+    if isinstance(context, str):
+        return parse_tokens(context)
+    return _whole("context", context, MOST_TOKENS)
+
+
+def _whole(what: str, value: int, most: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise ParamcalcError(
+            f"the {what} must be a whole number from 1 to {most:,}, found {shorten(str(value))}"
+        )
+    return value
+
+
+def _overhead(model: Model, overhead: str | None) -> dict[str, Any]:
+    """The rule of thumb, if it is asked for or if the cache cannot be known."""
+    if overhead is not None:
+        share = parse_percent(overhead)
+        return {"overhead": (share, share), "overhead_source": "as given"}
+    if model.architecture is None and model.like is None:
+        rule = tables.rule_of_thumb()
+        both = (Fraction(rule.low), Fraction(rule.high))
+        return {"overhead": both, "overhead_source": rule.source}
+    return {}
+
+
+def memory(
+    model: object,
+    precision: str = "bf16",
+    *,
+    context: int | str | None = None,
+    batch: int = 1,
+    kv_precision: str | None = None,
+    engine: str | None = None,
+    overhead: str | None = None,
+    explain: bool = False,
+) -> Memory:
+    """Memory to run a model in a precision.
+
+    ``context`` in tokens (``32768`` or ``"32k"``), ``batch`` in sequences. ``overhead`` such as
+    ``"20%"`` takes the rule of thumb in place of the KV cache and the runtime.
+
+    >>> memory("llama-3.1-8b", precision="bf16").weights_bytes
+    16060522496
+    """
+    found = load(model)
+    work = workload(
+        found,
+        context=context,
+        batch=batch,
+        kv_precision=kv_precision,
+        engine=engine,
+        overhead=overhead,
+    )
+    return inference.memory(found, tables.precision(precision), work, explain=explain)
+
+
+def fit(
+    model: object,
+    gpu: str | Device,
+    precision: str | Sequence[str] | None = None,
+    *,
+    gpus: int = 1,
+    context: int | str | None = None,
+    batch: int = 1,
+    kv_precision: str | None = None,
+    engine: str | None = None,
+    overhead: str | None = None,
+    explain: bool = False,
+) -> Fit:
+    """Whether a model fits on ``gpus`` equal devices (a name such as ``rtx-4090``, or ``24gb``).
+
+    Without ``precision`` the answer is the best of 16, 8 and 4 bits that fits.
+    """
+    found = load(model)
+    work = workload(
+        found,
+        context=context,
+        batch=batch,
+        gpus=gpus,
+        kv_precision=kv_precision,
+        engine=engine,
+        overhead=overhead,
+    )
+    device = gpu if isinstance(gpu, Device) else tables.device(gpu)
+    wanted = [precision] if isinstance(precision, str) else precision
+    lower = formats(tables.ladder("lower"))
+    return fitting.fit(
+        found, device, work, formats(wanted or tables.ladder("fit")), lower, explain=explain
+    )
+
+
+def formats(names: Sequence[str]) -> list[Format]:
+    """The number formats of these names, each once."""
+    found = [tables.precision(name) for name in names]
+    return list(dict.fromkeys(found))
+
+
+__all__ = ["DEFAULT_CONTEXT", "Mapping", "fit", "formats", "load", "memory", "workload"]

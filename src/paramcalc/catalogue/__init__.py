@@ -1,0 +1,1 @@
+"""The boundary to ``data/``: the only code that knows YAML and pydantic."""

@@ -1,0 +1,106 @@
+"""Documents of the layer-spec language on disk: architectures by name, and a user's own files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from paramcalc.catalogue import strict_yaml
+from paramcalc.catalogue.files import data_folders, find_data, read_text
+from paramcalc.core import spec as spec_language
+from paramcalc.core.spec import Spec
+from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text and where it came from."""
+
+    file: str
+    text: str
+    tree: Mapping[str, Any]
+
+
+def parse_source(text: str, file: str) -> Source:
+    """Read a text as a mapping."""
+    tree = strict_yaml.load(text, file)
+    if not isinstance(tree, Mapping):
+        raise ParamcalcError(
+            f"`{file}` is no mapping of names",
+            "write `name: Linear(in, out)`, one module a line",
+        )
+    return Source(file, text, tree)
+
+
+@contextmanager
+def placed(*sources: Source) -> Iterator[None]:
+    """Errors raised inside get line and column in the first source that holds their path."""
+    try:
+        yield
+    except ParamcalcError as error:
+        raise ParamcalcError([_placed(problem, sources) for problem in error.problems]) from None
+
+
+def _placed(problem: Problem, sources: tuple[Source, ...]) -> Problem:
+    best: Problem | None = None
+    for source in sources:
+        found, whole = strict_yaml.locate(problem, source.text, source.file)
+        if whole:
+            return found
+        best = best or found
+    return best or problem
+
+
+def architecture_names() -> list[str]:
+    """All architectures in the data folders."""
+    found = {
+        path.stem
+        for folder in data_folders()
+        for path in (folder / "architectures").glob("*.yaml")
+    }
+    return sorted(found)
+
+
+@lru_cache(maxsize=512)
+def architecture_source(name: str) -> Source:
+    """The file of one architecture."""
+    paths = find_data(f"architectures/{name}.yaml") if _NAME.fullmatch(name) else []
+    if not paths:
+        hint = did_you_mean(name, architecture_names(), 3)
+        raise ParamcalcError(
+            f"no architecture named `{shorten(name)}`",
+            hint or "`paramcalc list architectures` names them all",
+        )
+    return parse_source(read_text(paths[0]), f"data/architectures/{name}.yaml")
+
+
+def chain(source: Source) -> list[Source]:
+    """A source and all that it extends, itself first."""
+    links = [source]
+    while isinstance(name := links[-1].tree.get("extends"), str) and len(links) < 30:
+        if not _NAME.fullmatch(name) or not find_data(f"architectures/{name}.yaml"):
+            break
+        links.append(architecture_source(name))
+    return links
+
+
+def compile_source(source: Source, name: str, class_name: str | None = None) -> Spec:
+    """Compile a source, with all that it extends, as a class of the framework has it."""
+    document = source.tree
+    with placed(*chain(source)):
+        if spec_language.is_document(document):
+            merged = spec_language.resolve(document, lambda base: architecture_source(base).tree)
+            document = spec_language.with_head(merged, class_name)
+        return spec_language.compile_document(document, name)
+
+
+@lru_cache(maxsize=512)
+def find_spec(model_type: str, class_name: str | None = None) -> Spec:
+    """The compiled architecture for a ``model_type`` and a class name from ``architectures``."""
+    return compile_source(architecture_source(model_type), model_type, class_name)

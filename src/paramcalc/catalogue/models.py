@@ -1,0 +1,33 @@
+"""The catalogue of models."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from paramcalc.catalogue.files import find_data, read_text
+from paramcalc.catalogue.table import Table
+
+MODELS = Table("models.yaml")
+
+
+@lru_cache(maxsize=1)
+def index() -> Mapping[str, Mapping[str, Any]]:
+    """Counts of all shipped models by name, made by ``tools/index_models.py``.
+
+    Finding the model nearest to a size, and listing hundreds, must not expand each of them.
+    """
+    paths = find_data("models.index.json")
+    found: Mapping[str, Mapping[str, Any]] = json.loads(read_text(paths[-1])) if paths else {}
+    return found
+
+
+def nearest_dense(parameters: int) -> str | None:
+    """The dense decoder whose count is nearest, if it is within a factor of two."""
+    sizes = {name: entry["total"] for name, entry in index().items() if entry["dense_decoder"]}
+    best = min(sizes, key=lambda name: abs(sizes[name] - parameters), default=None)
+    if best is None or not parameters <= 2 * sizes[best] <= 4 * parameters:
+        return None
+    return best

@@ -1,0 +1,139 @@
+"""A data file as a table of entries: one is found and parsed without parsing the others.
+
+Top-level keys stand at column 0, ``hub:`` and ``aliases:`` on one line each with two spaces before
+them. So names are found by scanning the text, and one entry's text can be cut out and parsed alone.
+A key that starts with ``_`` is no entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from paramcalc.catalogue.architectures import Source, parse_source
+from paramcalc.catalogue.files import find_data, read_text
+from paramcalc.errors import ParamcalcError, nearest, shorten
+
+_HEADING = re.compile(r"^(?P<name>[^\s#:][^:\n]*):", re.MULTILINE)
+_SPELLINGS = re.compile(
+    r"^(?P<name>[^\s#:_][^:\n]*):|^  (?:hub|aliases): *\[?(?P<others>[^\]\n]*)", re.MULTILINE
+)
+_SEPARATORS = re.compile(r"[^a-z0-9]+")
+_SHORTEST_PREFIX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry: its name, what the file says of it, and where."""
+
+    name: str
+    card: Mapping[str, Any]
+    source: Source
+
+
+def normal(name: str) -> str:
+    """A spelling without case and separators.
+
+    >>> normal("Llama_3.1 8B") == normal("llama-3.1-8b")
+    True
+    """
+    return _SEPARATORS.sub("", name.lower())
+
+
+class Table:
+    """The entries of all data files called ``file``, the user's own first."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+
+    @property
+    def texts(self) -> tuple[tuple[Path, str], ...]:
+        return _texts(self.file)
+
+    def names(self) -> list[str]:
+        """Names of all entries, in the order of the file."""
+        found = (m["name"] for _, text in self.texts for m in _HEADING.finditer(text))
+        return list(dict.fromkeys(name for name in found if not name.startswith("_")))
+
+    def find(self, name: str) -> Entry | None:
+        """By name, by alias or hub id, each in any spelling, or by a unique beginning."""
+        for path, text in self.texts:
+            if text.startswith(f"{name}:") or f"\n{name}:" in text:
+                return _entry(path, text, name)
+        wanted = normal(name)
+        found = self.spellings().get(wanted) or self._by_prefix(wanted)
+        return _entry(found[0], read_cached(found[0]), found[1]) if found else None
+
+    def section(self, name: str) -> Any:
+        """A top-level key that is no entry, such as ``_ladders``."""
+        path, text = next((p, t) for p, t in self.texts if f"\n{name}:" in t)
+        return _entry(path, text, name).card
+
+    def similar(self, name: str, count: int = 3) -> list[str]:
+        """The names that look most like this one."""
+        spellings = self.spellings()
+        wanted = normal(name)
+        starting = [key for key in spellings if wanted and key.startswith(wanted)]
+        close = [*starting, *nearest(wanted, spellings, 2 * count)]
+        return list(dict.fromkeys(spellings[key][1] for key in close))[:count]
+
+    def spellings(self) -> Mapping[str, tuple[Path, str]]:
+        """Every spelling to the file and name of its entry; an entry's own name wins."""
+        return _spellings(self.file, self.texts)
+
+    def _by_prefix(self, wanted: str) -> tuple[Path, str] | None:
+        if len(wanted) < _SHORTEST_PREFIX:
+            return None
+        found = {entry for key, entry in self.spellings().items() if key.startswith(wanted)}
+        return found.pop() if len(found) == 1 else None
+
+
+@lru_cache(maxsize=16)
+def read_cached(path: Path) -> str:
+    """The text of a data file, read once."""
+    return read_text(path)
+
+
+@lru_cache(maxsize=16)
+def _texts(file: str) -> tuple[tuple[Path, str], ...]:
+    return tuple((path, read_cached(path)) for path in find_data(file))
+
+
+@lru_cache(maxsize=16)
+def _spellings(
+    file: str, texts: tuple[tuple[Path, str], ...]
+) -> Mapping[str, tuple[Path, str]]:
+    own: dict[str, tuple[Path, str]] = {}
+    other: dict[str, tuple[Path, str]] = {}
+    for path, text in texts:
+        name = ""
+        for match in _SPELLINGS.finditer(text):
+            if match["name"]:
+                name = match["name"]
+                own.setdefault(normal(name), (path, name))
+                continue
+            for alias in match["others"].split(","):
+                plain = alias.strip(" '\"")
+                other.setdefault(normal(plain), (path, name))
+                # A hub id is also known without its organisation.
+                other.setdefault(normal(plain.rpartition("/")[2]), (path, name))
+    other.pop("", None)
+    return other | own
+
+
+@lru_cache(maxsize=256)
+def _entry(path: Path, text: str, name: str) -> Entry:
+    start = 0 if text.startswith(f"{name}:") else text.index(f"\n{name}:") + 1
+    following = _HEADING.search(text, start + 1)
+    end = following.start() if following else len(text)
+    # Blank lines stand for what was cut off, so that a problem's line is the file's.
+    padding = "\n" * text.count("\n", 0, start)
+    source = parse_source(padding + text[start:end], f"data/{path.name}")
+    card = source.tree[name]
+    if not isinstance(card, Mapping):
+        raise ParamcalcError(f"the entry `{shorten(name)}` of {path.name} is no mapping")
+    return Entry(name, card, source)

@@ -1,0 +1,93 @@
+"""Number formats, devices and engines, looked up by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paramcalc.catalogue.table import Entry, Table
+from paramcalc.core.fit import Device
+from paramcalc.core.inference import Engine
+from paramcalc.core.precision import Format
+from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.units import parse_bytes, starts_with_number
+
+PRECISIONS = Table("precisions.yaml")
+HARDWARE = Table("hardware.yaml")
+ENGINES = Table("engines.yaml")
+
+MIB = 1024**2
+_RULE_OF_THUMB = "rule_of_thumb"
+
+
+def _find(table: Table, name: str, what: str, listed: str) -> Entry:
+    entry = table.find(name)
+    if entry is None:
+        found = [f"`{near}`" for near in table.similar(name)]
+        hint = f"did you mean {' or '.join(found)}?" if found else f"`paramcalc list {listed}`"
+        raise ParamcalcError(f"no {what} named `{shorten(name)}`", hint)
+    return entry
+
+
+def precision(name: str) -> Format:
+    """The number format called ``name`` (or an alias of it)."""
+    entry = _find(PRECISIONS, name, "precision", "precisions")
+    card = entry.card
+    return Format(
+        entry.name,
+        card["block_numel"],
+        card["block_bytes"],
+        str(card.get("source", "")),
+        str(card.get("description", "")),
+    )
+
+
+def ladder(name: str) -> list[str]:
+    """The formats that an answer shows when none is asked for."""
+    found: list[str] = PRECISIONS.section("_ladders")[name]
+    return found
+
+
+def device(text: str) -> Device:
+    """A named device, or one given by its size: ``24gb``, ``24GiB``, ``25769803776``.
+
+    A size as makers print it counts in powers of two: 24 GB is 24 GiB.
+    """
+    if HARDWARE.find(text) is None and starts_with_number(text):
+        return Device(text, parse_bytes(text, card=True), "as given")
+    entry = _find(HARDWARE, text, "GPU", "gpus")
+    size = entry.card["memory_mib"] * MIB
+    return Device(entry.name, size, " ".join(str(entry.card["source"]).split()), dict(entry.card))
+
+
+def engine(name: str | None = None) -> Engine:
+    """An inference engine's constants; without a name, the default one's."""
+    if name is None:
+        name = next(n for n in ENGINES.names() if _engine_card(n).get("default"))
+    entry = _find(ENGINES, name, "engine", "engines")
+    runtime = entry.card.get("runtime")
+    if not isinstance(runtime, Mapping):
+        raise ParamcalcError(f"no engine named `{shorten(name)}`", "`paramcalc list engines`")
+    source = " ".join(str(entry.card["source"]).split())
+    return Engine(entry.name, runtime["low"], runtime["mid"], runtime["high"], source)
+
+
+def _engine_card(name: str) -> Mapping[str, Any]:
+    entry = ENGINES.find(name)
+    return entry.card if entry else {}
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOfThumb:
+    """Percent of the weights that KV cache, activations and runtime typically add."""
+
+    low: int
+    high: int
+    source: str
+
+
+def rule_of_thumb() -> RuleOfThumb:
+    """What is added where nothing but a size is known."""
+    card = _engine_card(_RULE_OF_THUMB)
+    return RuleOfThumb(card["low"], card["high"], " ".join(str(card["source"]).split()))

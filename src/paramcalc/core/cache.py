@@ -1,0 +1,121 @@
+"""What a module remembers while a model runs: the KV cache and recurrent state.
+
+Sizes are counted in elements here; bytes come with a number format. One :class:`Cache` stands for
+``count`` equal layers.
+
+Source of the shapes: the modelling code of transformers and vLLM (``kv_cache_interface``,
+``mamba_utils``); every engine adds padding of its own on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paramcalc.errors import ParamcalcError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The cache of ``count`` equal layers, in elements."""
+
+    kind: str
+    token_numel: int = 0
+    """Elements for one token of one sequence in one layer."""
+    limit: int | None = None
+    """At most this many tokens are kept (sliding window, chunk); None: all of them."""
+    sequence_numel: int = 0
+    """Elements for one sequence in one layer, whatever its length (recurrent state)."""
+    source_tokens: int | None = None
+    """Cross attention: the fixed length of the encoder's output, where there is one."""
+    expanded_token_numel: int = 0
+    """Latent attention without absorption: elements of the expanded keys and values."""
+    count: int = 1
+
+    def tokens(self, context: int) -> int:
+        """How many tokens of a context are kept."""
+        if self.source_tokens is not None:
+            return self.source_tokens
+        return context if self.limit is None else min(context, self.limit)
+
+    @property
+    def grows(self) -> bool:
+        """More tokens need more memory, without end."""
+        return bool(self.token_numel) and self.limit is None and self.source_tokens is None
+
+
+def attention(
+    kv_heads: int,
+    head_dim: int,
+    v_head_dim: int | None = None,
+    window: int | None = None,
+    chunk: int | None = None,
+) -> Cache:
+    """Multi-head, grouped-query and multi-query attention: keys and values of each token.
+
+    ``kv_heads * (head_dim + v_head_dim)`` elements per token; a sliding ``window`` or a local
+    ``chunk`` bounds the tokens.
+    """
+    # 2 * k reads better in an explanation than k + k.
+    both = 2 * head_dim if v_head_dim is None else head_dim + v_head_dim
+    limits = [limit for limit in (window, chunk) if limit is not None]
+    return Cache("attention", kv_heads * both, limit=min(limits) if limits else None)
+
+
+def latent(
+    rank: int,
+    rope_dim: int,
+    heads: int = 0,
+    nope_dim: int = 0,
+    v_head_dim: int = 0,
+) -> Cache:
+    """Multi-head latent attention: one compressed vector and one rotary key for each token.
+
+    ``rank + rope_dim`` elements; ``heads * (nope_dim + rope_dim + v_head_dim)`` if an engine
+    stores the expanded form.
+    """
+    expanded = heads * (nope_dim + rope_dim + v_head_dim)
+    return Cache("latent", rank + rope_dim, expanded_token_numel=expanded)
+
+
+def recurrent(conv: int = 0, state: int = 0) -> Cache:
+    """State of a fixed size per sequence: ``conv`` and ``state`` elements."""
+    return Cache("recurrent", sequence_numel=conv + state)
+
+
+def cross(
+    kv_heads: int, head_dim: int, v_head_dim: int | None = None, tokens: int | None = None
+) -> Cache:
+    """Attention to the output of an encoder; without ``tokens`` as long as the context."""
+    both = 2 * head_dim if v_head_dim is None else head_dim + v_head_dim
+    return Cache("cross", kv_heads * both, source_tokens=tokens)
+
+
+def shared() -> Cache:
+    """A layer that reads another layer's cache and adds none."""
+    return Cache("shared")
+
+
+CACHE_KINDS: Mapping[str, Callable[..., Cache]] = {
+    "attention": attention,
+    "latent": latent,
+    "recurrent": recurrent,
+    "cross": cross,
+    "shared": shared,
+}
+
+
+def make_cache(kind: str, arguments: list[Any], keywords: Mapping[str, Any]) -> Cache:
+    """The cache that ``$cache: kind(…)`` describes; sizes must be whole and not negative."""
+    for value in (*arguments, *keywords.values()):
+        if value is not None and (not isinstance(value, int) or value < 0):
+            raise ParamcalcError(f"a size of a cache must be a whole number, found {value!r}")
+    make = CACHE_KINDS[kind]
+    try:
+        return make(*arguments, **keywords)
+    except TypeError:
+        names = make.__code__.co_varnames[: make.__code__.co_argcount]
+        wrong = next((key for key in keywords if key not in names), "")
+        hint = did_you_mean(wrong, names) or f"it is written `{kind}({', '.join(names)})`"
+        raise ParamcalcError(f"`{kind}` cannot take these arguments", hint) from None

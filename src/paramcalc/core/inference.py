@@ -1,0 +1,191 @@
+"""Memory to run a model: weights, KV cache, recurrent state, and what the runtime adds.
+
+The cache is exact at the level that no engine goes below: one entry for each token that the
+architecture keeps. Engines pad and round on top; what the runtime adds is an estimate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from paramcalc.core.cache import Cache
+from paramcalc.core.memory import (
+    BUFFERS,
+    KV_CACHE,
+    OVERHEAD,
+    STATE,
+    WEIGHTS,
+    Assumptions,
+    Memory,
+    Part,
+    summed,
+)
+from paramcalc.core.model import Model
+from paramcalc.core.precision import Format
+from paramcalc.core.trace import Trace
+from paramcalc.core.weights import weights_bytes
+from paramcalc.errors import ParamcalcError
+
+LEFT_OUT = ("activations while a prompt is read", "padding and rounding of the engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What an engine takes on each device whatever the model: lowest, usual, highest bytes."""
+
+    name: str
+    runtime_low: int
+    runtime_mid: int
+    runtime_high: int
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a model is asked to do, and on how many devices."""
+
+    engine: Engine
+    kv_format: Format
+    context: int
+    batch: int = 1
+    gpus: int = 1
+    overhead: tuple[Fraction, Fraction] | None = None
+    """Percent of the weights, lowest and highest, that stand for cache, activations, runtime."""
+    overhead_source: str = ""
+    state_format: Format = field(default_factory=lambda: Format("bf16", 1, 2))
+
+
+def kv_cache_bytes(
+    model: Model, context: int, batch: int, kv_format: Format, trace: Trace | None = None
+) -> int:
+    """Bytes of keys and values, or of latent vectors, for ``batch`` sequences of ``context``.
+
+    Llama-3.1-70B: 80 layers * 8 heads * 2 * 128 elements * 131,072 tokens in 16 bits = 40 GiB.
+    """
+    trace = trace or Trace.off()
+    tokens, sequences = trace.number("context", context), trace.number("batch", batch)
+    total = 0
+    for number, cache in enumerate(_growing(model)):
+        label = _label(cache, number)
+        numel = sequences * (cache.count * (cache.tokens(tokens) * cache.token_numel))
+        total = total + trace.note(label, kv_format.bytes(numel), "bytes", kv_format.source)
+    return total
+
+
+def _growing(model: Model) -> list[Cache]:
+    return [cache for cache in model.caches if cache.token_numel]
+
+
+def _label(cache: Cache, number: int) -> str:
+    limited = "" if cache.limit is None else f", at most {int(cache.limit):,} tokens"
+    return f"{cache.kind} cache {number + 1}: {int(cache.count)} layers{limited}"
+
+
+def state_bytes(
+    model: Model, batch: int, state_format: Format, trace: Trace | None = None
+) -> int:
+    """Bytes of recurrent state: per sequence, whatever its length."""
+    trace = trace or Trace.off()
+    sequences = trace.number("batch", batch)
+    total = 0
+    for cache in model.caches:
+        if cache.sequence_numel:
+            numel = sequences * (cache.count * cache.sequence_numel)
+            label = f"recurrent state of {int(cache.count)} layers"
+            total = total + trace.note(label, state_format.bytes(numel), "bytes")
+    return total
+
+
+def memory(
+    model: Model, precision: Format, workload: Workload, *, explain: bool = False
+) -> Memory:
+    """What ``model`` takes in ``precision`` under a workload.
+
+    ``explain`` keeps the steps; give it a model that was expanded symbolically to see the
+    architecture's own names in the formulas.
+    """
+    if model.is_undisclosed:
+        raise ParamcalcError(
+            f"the size of {model.name} is not published: there is nothing to compute with",
+            "give a size to see what it would take, such as `70b`",
+        )
+    trace = Trace(on=explain)
+    weights = weights_bytes(model, precision, trace)
+    parts = [Part(WEIGHTS, weights, source=precision.source)]
+    if workload.overhead:
+        parts.append(_rule_of_thumb(weights, workload, trace))
+    else:
+        parts += _counted(model, workload, trace)
+    total = summed("total", parts)
+    trace.note("total", total.bytes, "bytes", exactness=total.exactness)
+    stored = model.parameters.stored
+    return Memory(
+        precision.name,
+        8 * int(weights) / stored if stored else 0.0,
+        _plain(total),
+        _assumptions(model, workload),
+        tuple(trace.steps),
+    )
+
+
+def _counted(model: Model, workload: Workload, trace: Trace) -> list[Part]:
+    engine, gpus = workload.engine, workload.gpus
+    kv_format, state_format = workload.kv_format, workload.state_format
+    cache = kv_cache_bytes(model, workload.context, workload.batch, kv_format, trace)
+    state = state_bytes(model, workload.batch, state_format, trace)
+    devices = trace.number("gpus", gpus)
+    overhead = devices * trace.number("runtime_per_gpu", engine.runtime_mid)
+    return [
+        Part(KV_CACHE, cache, source=kv_format.source),
+        Part(STATE, state),
+        Part(BUFFERS, 0),
+        Part(
+            OVERHEAD,
+            trace.note("runtime", overhead, "bytes", engine.source, "estimated"),
+            gpus * engine.runtime_low,
+            gpus * engine.runtime_high,
+            engine.source,
+        ),
+    ]
+
+
+def _rule_of_thumb(weights: int, workload: Workload, trace: Trace) -> Part:
+    """Cache, activations and runtime as a share of the weights; the middle of the range."""
+    low, high = workload.overhead or (Fraction(0), Fraction(0))
+    middle = (low + high) / 2
+    share, whole = middle.numerator, 100 * middle.denominator
+    result = weights * share // whole
+    label = f"rule of thumb: {float(middle):g} % of the weights"
+    size = trace.note(label, result, "bytes", workload.overhead_source, "estimated")
+    ends = (int(weights) * end / 100 for end in (low, high))
+    return Part(OVERHEAD, size, *(int(end) for end in ends), source=workload.overhead_source)
+
+
+def _assumptions(model: Model, workload: Workload) -> Assumptions:
+    percent = None
+    if workload.overhead:
+        ends = dict.fromkeys(f"{float(end):g}" for end in workload.overhead)
+        percent = " to ".join(ends) + " %"
+    return Assumptions(
+        int(workload.context),
+        int(workload.batch),
+        workload.kv_format.name,
+        workload.engine.name,
+        workload.gpus,
+        percent,
+        None if percent else model.like,
+        () if percent else LEFT_OUT,
+    )
+
+
+def _plain(part: Part) -> Part:
+    """The part with plain integers: formulas stay in the steps."""
+    return Part(
+        part.name,
+        int(part.bytes),
+        None if part.low is None else int(part.low),
+        None if part.high is None else int(part.high),
+        part.source,
+        tuple(_plain(child) for child in part.parts),
+    )

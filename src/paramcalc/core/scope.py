@@ -1,0 +1,138 @@
+"""Names and their values while a spec is expanded.
+
+The global names are the configuration's fields and the derived sizes, evaluated when first asked
+for; a local scope adds an index or a block's parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from paramcalc.core.expression import Expression
+from paramcalc.core.forms import LARGEST
+from paramcalc.core.spec import Field, Function, Spec
+from paramcalc.core.trace import Term
+from paramcalc.errors import ParamcalcError, shorten
+
+_LONGEST_LIST = 100_000
+
+
+class Scope(dict[str, Any]):
+    """Local names over an outer scope."""
+
+    def __init__(self, outer: Mapping[str, Any], names: Mapping[str, Any]) -> None:
+        super().__init__(names)
+        self.outer = outer
+
+    def __missing__(self, name: str) -> Any:
+        return self.outer[name]
+
+
+class Globals(dict[str, Any]):
+    """The fields and derived sizes of a spec for one configuration.
+
+    ``symbolic``: numbers become `Term`s, which remember the formula they pass through.
+    """
+
+    def __init__(
+        self, spec: Spec, configuration: Mapping[str, Any], *, symbolic: bool = False
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.configuration = configuration
+        self.symbolic = symbolic
+        self._resolving: list[str] = []
+
+    def __missing__(self, name: str) -> Any:
+        if name not in self.spec.fields and name not in self.spec.lets:
+            raise KeyError(name)
+        if name in self._resolving:
+            circle = " -> ".join([*self._resolving[self._resolving.index(name) :], name])
+            raise self.located(name, ParamcalcError(f"`{name}` depends on itself: {circle}"))
+        self._resolving.append(name)
+        try:
+            value = self[name] = self._resolve(name)
+        finally:
+            self._resolving.pop()
+        return value
+
+    def located(self, name: str, error: ParamcalcError) -> ParamcalcError:
+        """The error, at the entry of the document that defines ``name``."""
+        entry = self.spec.lets.get(name)
+        if entry is None:
+            return error.at(("config", name))
+        key = f"{name}({entry.parameter})" if isinstance(entry, Function) else name
+        return error.at(("let", key))
+
+    def _resolve(self, name: str) -> Any:
+        # A derived size wins over an inherited field: a relative that has no such switch says so.
+        entry = self.spec.lets.get(name)
+        if entry is None:
+            return self._field(self.spec.fields[name])
+        if isinstance(entry, Function):
+            return self._function(entry)
+        try:
+            return entry(self)
+        except ParamcalcError as error:
+            raise self.located(name, error) from None
+
+    def _field(self, field: Field) -> Any:
+        given = [key for key in (field.name, *field.aliases) if key in self.configuration]
+        values = [self.configuration[key] for key in given]
+        if len(values) > 1 and any(value != values[0] for value in values[1:]):
+            raise ParamcalcError(
+                f"the configuration gives `{given[0]}` and `{given[1]}`, which mean the same, "
+                "different values"
+            )
+        if not given:
+            return self._default(field, field.default, "lacks")
+        if values[0] is not None:
+            return self._checked(field.name, values[0])
+        if field.if_null is None and field.default is not None:
+            return None
+        return self._default(field, field.if_null, "has null for")
+
+    def _default(self, field: Field, expression: Expression | None, lacks: str) -> Any:
+        if expression is None:
+            names = " or ".join(f"`{name}`" for name in (field.name, *field.aliases))
+            raise ParamcalcError(
+                f"the configuration {lacks} {names}, which `{self.spec.name}` needs",
+                f"set it: `--set {field.name}=…`",
+            )
+        try:
+            value = expression(self)
+        except ParamcalcError as error:
+            raise self.located(field.name, error) from None
+        return self._term(field.name, value) if expression.is_constant else value
+
+    def _checked(self, name: str, value: Any) -> Any:
+        """A value from the configuration, bounded: files come from strangers."""
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise ParamcalcError(
+                f"the configuration's `{name}` is larger than any size can be (10**18)"
+            )
+        if isinstance(value, (list, str)) and len(value) > _LONGEST_LIST:
+            raise ParamcalcError(f"the configuration's `{name}` has too many entries")
+        return self._term(name, value)
+
+    def _term(self, name: str, value: Any) -> Any:
+        if self.symbolic and type(value) is int:
+            return Term.named(name, value)
+        return value
+
+    def _function(self, function: Function) -> Callable[[Any], Any]:
+        running = False
+
+        def call(argument: Any) -> Any:
+            nonlocal running
+            if running:
+                name = shorten(function.name)
+                raise self.located(name, ParamcalcError(f"the function `{name}` calls itself"))
+            running = True
+            try:
+                return function.body(Scope(self, {function.parameter: argument}))
+            finally:
+                running = False
+
+        return call

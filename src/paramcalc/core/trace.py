@@ -1,0 +1,194 @@
+"""Arithmetic that remembers how it was done.
+
+A :class:`Term` is an ``int`` that carries its formula. The very functions that compute an answer
+are run on Terms to explain it, so an explanation cannot disagree with the answer.
+
+>>> heads, size = Term.named("heads", 8), Term.named("size", 128)
+>>> width = 4096 * (heads * size)
+>>> int(width), width.formula, width.values
+(4194304, '4096 * heads * size', {'heads': 8, 'size': 128})
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+# Python's own precedence: how tightly the operator binds.
+_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 9
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of arithmetic: evaluating ``formula`` with ``values`` gives ``result``.
+
+    The formula is a Python expression over ``values``; besides operators it may use ``ceil_div``,
+    ``min``, ``max`` and ``round_up``.
+    """
+
+    label: str
+    formula: str
+    values: Mapping[str, int | float]
+    result: int
+    unit: str = ""
+    source: str = ""
+    exactness: str = "exact"
+
+
+class Term(int):
+    """An integer with the formula and the named values that gave it."""
+
+    formula: str
+    values: dict[str, int | float]
+    binding: int
+
+    @classmethod
+    def make(
+        cls, value: int, formula: str, values: Mapping[str, int | float], binding: int = _ATOM
+    ) -> Term:
+        term = cls(value)
+        term.formula, term.values, term.binding = formula, dict(values), binding
+        return term
+
+    @classmethod
+    def named(cls, name: str, value: int) -> Term:
+        """A value that stands in formulas by its name."""
+        return cls.make(value, name, {name: int(value)})
+
+    def __add__(self, other: int) -> int:
+        return _combine(self, "+", other, _SUM)
+
+    def __radd__(self, other: int) -> int:
+        return _combine(other, "+", self, _SUM)
+
+    def __sub__(self, other: int) -> int:
+        return _combine(self, "-", other, _SUM)
+
+    def __rsub__(self, other: int) -> int:
+        return _combine(other, "-", self, _SUM)
+
+    def __mul__(self, other: int) -> int:
+        return _combine(self, "*", other, _PRODUCT)
+
+    def __rmul__(self, other: int) -> int:
+        return _combine(other, "*", self, _PRODUCT)
+
+    def __floordiv__(self, other: int) -> int:
+        return _combine(self, "//", other, _PRODUCT)
+
+    def __rfloordiv__(self, other: int) -> int:
+        return _combine(other, "//", self, _PRODUCT)
+
+    def __mod__(self, other: int) -> int:
+        return _combine(self, "%", other, _PRODUCT)
+
+    def __rmod__(self, other: int) -> int:
+        return _combine(other, "%", self, _PRODUCT)
+
+    def __neg__(self) -> int:
+        return 0 - self
+
+    def __pow__(self, other: int, modulo: None = None) -> int:  # type: ignore[override]
+        formula = f"{_text(self, _ATOM)} ** {_text(other, _ATOM)}"
+        return Term.make(int(self) ** int(other), formula, {**self.values, **_values(other)}, _POWER)
+
+    def __rpow__(self, other: int, modulo: None = None) -> int:  # type: ignore[override]
+        formula = f"{_text(other, _ATOM)} ** {_text(self, _ATOM)}"
+        return Term.make(int(other) ** int(self), formula, {**_values(other), **self.values}, _POWER)
+
+
+_OPERATORS: Mapping[str, Callable[[int, int], int]] = {
+    "+": int.__add__,
+    "-": int.__sub__,
+    "*": int.__mul__,
+    "//": int.__floordiv__,
+    "%": int.__mod__,
+}
+
+
+def _combine(left: int, operator: str, right: int, binding: int) -> int:
+    if not (isinstance(left, int) and isinstance(right, int)):
+        return NotImplemented
+    value = _OPERATORS[operator](left, right)
+    # 1 * x and x + 0 are how a fold starts; a reader does not want to see them.
+    if operator == "*" and (left == 1 and not isinstance(left, Term)):
+        return right
+    if operator in "+-" and right == 0 and not isinstance(right, Term):
+        return left
+    if operator == "+" and left == 0 and not isinstance(left, Term):
+        return right
+    values = {**_values(left), **_values(right)}
+    # The right side of - // % needs parentheses at equal binding; + and * do not.
+    tighter = binding if operator in "+*" else binding + 1
+    formula = f"{_text(left, binding)} {operator} {_text(right, tighter, operator)}"
+    return Term.make(value, formula, values, binding)
+
+
+def _values(term: object) -> Mapping[str, int | float]:
+    return term.values if isinstance(term, Term) else {}
+
+
+def _text(term: int, binding: int, operator: str = "") -> str:
+    if not isinstance(term, Term):
+        return f"({term})" if term < 0 else str(int(term))
+    # a * (b // c) must keep its parentheses: // and % do not associate with *.
+    mixed = operator == "*" and ("//" in term.formula or "%" in term.formula)
+    mixed = mixed and term.binding == _PRODUCT
+    return f"({term.formula})" if term.binding < binding or mixed else term.formula
+
+
+def call(name: str, value: int, *arguments: object) -> int:
+    """The result of a named function, with its call as the formula if an argument has one."""
+    if not any(isinstance(argument, Term) for argument in arguments):
+        return value
+    values: dict[str, int | float] = {}
+    for argument in arguments:
+        values.update(_values(argument))
+    shown = ", ".join(a.formula if isinstance(a, Term) else str(a) for a in arguments)
+    return Term.make(value, f"{name}({shown})", values)
+
+
+class Trace:
+    """Collects the steps of a computation while it runs.
+
+    With a trace that is on, numbers enter as `Term`s (`number`) and results leave as `Step`s
+    (`note`). With one that is off both hand their integer back, and nothing is spent.
+    """
+
+    def __init__(self, *, on: bool = True) -> None:
+        self.on = on
+        self.steps: list[Step] = []
+
+    @classmethod
+    def off(cls) -> Trace:
+        return cls(on=False)
+
+    def number(self, name: str, value: int) -> int:
+        """A value that formulas call by a name."""
+        return Term.named(identifier(name), value) if self.on else value
+
+    def note(
+        self,
+        label: str,
+        result: int,
+        unit: str = "",
+        source: str = "",
+        exactness: str = "exact",
+    ) -> int:
+        """Write down how ``result`` came about; later formulas call it by its label."""
+        if not self.on:
+            return result
+        formula = result.formula if isinstance(result, Term) else str(result)
+        values = result.values if isinstance(result, Term) else {}
+        self.steps.append(Step(label, formula, values, int(result), unit, source, exactness))
+        return Term.named(identifier(label), int(result))
+
+
+def identifier(label: str) -> str:
+    """A label as a name that a formula can use.
+
+    >>> identifier("model.layers.{}.mlp, up")
+    'model_layers_i_mlp_up'
+    """
+    return re.sub(r"\W+", "_", label.replace("{}", "i")).strip("_") or "value"

@@ -1,0 +1,1 @@
+"""What a user can point at, turned into a model: a name, a size, a configuration, a layer spec."""

@@ -1,0 +1,119 @@
+"""A ``config.json``: a mapping with a ``model_type`` that names its architecture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from paramcalc.catalogue.architectures import (
+    Source,
+    architecture_source,
+    chain,
+    find_spec,
+    placed,
+)
+from paramcalc.core.expand import expand
+from paramcalc.core.model import Model
+from paramcalc.core.spec import Spec
+from paramcalc.errors import ParamcalcError, Place, Problem, did_you_mean, shorten
+
+
+def parse_json(text: str, file: str) -> Mapping[str, Any]:
+    """Read a JSON object; a syntax error is told with its line and column."""
+    try:
+        tree = json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        lines = text.splitlines()
+        shown = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
+        place = Place(file, error.lineno, error.colno, shown)
+        raise ParamcalcError(
+            Problem(f"cannot read the JSON: {error.msg.lower()}", place=place)
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise ParamcalcError(f"cannot read `{file}`: {shorten(str(error), 100)}") from None
+    if not isinstance(tree, Mapping):
+        raise ParamcalcError(f"`{file}` is no JSON object")
+    return tree
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def model_from_configuration(
+    configuration: Mapping[str, Any],
+    name: str | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    symbolic: bool = False,
+) -> Model:
+    """The model that a configuration describes, with ``overrides`` laid over it."""
+    model_type = configuration.get("model_type")
+    if not isinstance(model_type, str):
+        raise ParamcalcError(
+            "the configuration has no `model_type`", "it names the architecture, such as `llama`"
+        )
+    classes = configuration.get("architectures")
+    class_name = classes[0] if isinstance(classes, list) and classes else None
+    if class_name is not None and not isinstance(class_name, str):
+        raise ParamcalcError("`architectures` in the configuration is no list of names")
+    spec = find_spec(model_type, class_name)
+    source = architecture_source(model_type)
+    return build(spec, source, configuration, name or model_type, overrides, symbolic=symbolic)
+
+
+def build(
+    spec: Spec,
+    source: Source,
+    configuration: Mapping[str, Any],
+    name: str,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    symbolic: bool = False,
+) -> Model:
+    """Expand a spec; problems are placed in the files that it was read from."""
+    configuration = override(configuration, spec, overrides or {})
+    with placed(*chain(source)):
+        expansion = expand(spec, configuration, find_spec, symbolic=symbolic)
+    return Model(
+        name,
+        expansion.groups,
+        expansion.caches,
+        expansion.ties,
+        architecture=spec.name,
+        source=spec.source if isinstance(spec.source, str) else None,
+        context=expansion.context,
+        configuration=configuration,
+    )
+
+
+def override(
+    configuration: Mapping[str, Any], spec: Spec, overrides: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The configuration with single keys set: ``num_hidden_layers``, ``text_config.hidden_size``."""
+    changed = dict(configuration)
+    for key, value in overrides.items():
+        outer, _, inner = key.partition(".")
+        if inner:
+            nested = changed.get(outer)
+            if not isinstance(nested, Mapping):
+                raise ParamcalcError(f"there is no nested configuration `{shorten(outer)}`")
+            changed[outer] = {**nested, inner: value}
+            continue
+        _set(changed, spec, key, value)
+    return changed
+
+
+def _set(changed: dict[str, Any], spec: Spec, key: str, value: Any) -> None:
+    for field in spec.fields.values():
+        if key == field.name or key in field.aliases:
+            # Whichever spelling the file used gives way.
+            for spelling in (field.name, *field.aliases):
+                changed.pop(spelling, None)
+            changed[field.name] = value
+            return
+    raise ParamcalcError(
+        f"`{spec.name}` has no configuration key `{shorten(key)}`",
+        did_you_mean(key, spec.fields, 3) or f"its keys: {', '.join(spec.fields)}",
+    )

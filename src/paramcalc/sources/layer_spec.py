@@ -1,0 +1,37 @@
+"""A layer spec of the user's own: a file, standard input or a Python dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from paramcalc.catalogue.architectures import Source, compile_source, parse_source
+from paramcalc.core.model import Model
+from paramcalc.sources.configuration import build, model_from_configuration, parse_json
+
+
+def model_from_text(
+    text: str, file: str, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
+) -> Model:
+    """A configuration if the text is JSON with a ``model_type``, else a layer spec."""
+    if text.lstrip().startswith("{") and '"model_type"' in text:
+        configuration = parse_json(text, file)
+        return model_from_configuration(configuration, file, overrides, symbolic=symbolic)
+    return model_from_source(parse_source(text, file), overrides, symbolic=symbolic)
+
+
+def model_from_tree(
+    tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
+) -> Model:
+    """A dictionary: a configuration if it has a ``model_type``, else a layer spec."""
+    if "model_type" in tree:
+        return model_from_configuration(tree, None, overrides, symbolic=symbolic)
+    return model_from_source(Source("spec", "", tree), overrides, symbolic=symbolic)
+
+
+def model_from_source(
+    source: Source, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
+) -> Model:
+    """Compile and expand a layer spec; its fields take their defaults or ``overrides``."""
+    spec = compile_source(source, source.file)
+    return build(spec, source, {}, source.file, overrides, symbolic=symbolic)

@@ -1,0 +1,160 @@
+"""From what a user names to a model. Nothing is guessed silently."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from paramcalc.catalogue.architectures import architecture_source, find_spec, placed
+from paramcalc.catalogue.files import read_standard_input, read_text
+from paramcalc.catalogue.models import MODELS, nearest_dense
+from paramcalc.catalogue.table import Entry
+from paramcalc.core.model import REPORTED, Model
+from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.configuration import build, override
+from paramcalc.sources.layer_spec import model_from_text, model_from_tree
+from paramcalc.sources.size import model_of_size, unknown_tensors, with_cache_of
+from paramcalc.units import parse_count
+
+_FILE_ENDINGS = (".yaml", ".yml", ".json")
+CONFIGURATION_FILE = "config.json"
+
+
+def load(
+    target: object,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    like: str | None = None,
+    symbolic: bool = False,
+) -> Model:
+    """The model for a catalogue name, a bare size, a path, ``-``, or a dictionary.
+
+    ``overrides`` set single keys of the configuration. ``like`` names the model whose cache a
+    bare size takes (without it, that of the nearest catalogued dense model). ``symbolic`` keeps
+    the formulas for an explanation. Raises `ParamcalcError`.
+    """
+    if isinstance(target, Model):
+        return target
+    if isinstance(target, Mapping):
+        return model_from_tree(target, overrides, symbolic=symbolic)
+    if isinstance(target, os.PathLike):
+        return _from_path(Path(target), overrides, symbolic=symbolic)
+    if not isinstance(target, str):
+        raise ParamcalcError(
+            f"cannot read a model from {type(target).__name__}",
+            "give a name, a size, a path or a dictionary",
+        )
+    return _from_text(target.strip(), overrides, like, symbolic)
+
+
+def _from_text(
+    target: str, overrides: Mapping[str, Any] | None, like: str | None, symbolic: bool
+) -> Model:
+    if target == "-":
+        return model_from_text(
+            read_standard_input(), "standard input", overrides, symbolic=symbolic
+        )
+    size = parse_count(target)
+    if size is not None:
+        return _of_size(target, size, overrides, like)
+    if target.endswith(_FILE_ENDINGS) or target.startswith((".", "/", "~")):
+        return _from_path(Path(target).expanduser(), overrides, symbolic=symbolic)
+    entry = MODELS.find(target)
+    if entry is not None:
+        return _with_like(from_entry(entry, overrides, symbolic=symbolic), like)
+    if target and "\0" not in target and len(target) < 4096 and os.path.exists(target):
+        return _from_path(Path(target), overrides, symbolic=symbolic)
+    raise unknown_name(target)
+
+
+def unknown_name(name: str) -> ParamcalcError:
+    """No such model: the three nearest names."""
+    found = [f"`{near}`" for near in MODELS.similar(name)] if name else []
+    listed = " or ".join([", ".join(found[:-1]), found[-1]] if len(found) > 1 else found)
+    return ParamcalcError(
+        f"no model named `{shorten(name)}`",
+        f"did you mean {listed}?" if found else "`paramcalc list models` names them all",
+    )
+
+
+def _of_size(
+    name: str, size: int, overrides: Mapping[str, Any] | None, like: str | None
+) -> Model:
+    if size < 1:
+        raise ParamcalcError(f"a model of {shorten(name)} has no parameters")
+    if overrides:
+        raise ParamcalcError(f"the size `{name}` has no configuration to set")
+    return _with_like(model_of_size(name, size), like or nearest_dense(size))
+
+
+def _with_like(model: Model, like: str | None) -> Model:
+    """Only a model without an architecture takes the cache of another one."""
+    if like is None:
+        return model
+    if model.architecture is not None:
+        raise ParamcalcError(
+            f"{model.name} has an architecture of its own", "`--like` is for bare sizes"
+        )
+    other = _from_text(like, None, None, symbolic=False)
+    if other.architecture is None:
+        raise ParamcalcError(f"`{like}` has no architecture to take the KV cache from")
+    return with_cache_of(model, other)
+
+
+def _from_path(path: Path, overrides: Mapping[str, Any] | None, *, symbolic: bool) -> Model:
+    if path.is_dir():
+        if not (path / CONFIGURATION_FILE).exists():
+            raise ParamcalcError(f"the folder `{path}` has no {CONFIGURATION_FILE}")
+        path = path / CONFIGURATION_FILE
+    return model_from_text(read_text(path), str(path), overrides, symbolic=symbolic)
+
+
+def from_entry(
+    entry: Entry, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
+) -> Model:
+    """The model of a catalogue entry."""
+    if isinstance(entry.card.get("reported"), Mapping):
+        return _reported(entry, overrides)
+    architecture = entry.card.get("architecture")
+    configuration = entry.card.get("config", {})
+    if not isinstance(architecture, str) or not isinstance(configuration, Mapping):
+        raise ParamcalcError(f"the entry `{entry.name}` needs `architecture` and `config`")
+    class_name = entry.card.get("class")
+    with placed(entry.source):
+        spec = find_spec(architecture, class_name if isinstance(class_name, str) else None)
+    model = build(
+        spec,
+        architecture_source(architecture),
+        override(configuration, spec, {}),
+        entry.name,
+        overrides,
+        symbolic=symbolic,
+    )
+    context = entry.card.get("context")
+    return replace(
+        model,
+        source=str(entry.card.get("source", "")),
+        context=context if isinstance(context, int) else model.context,
+        card=entry.card,
+    )
+
+
+def _reported(entry: Entry, overrides: Mapping[str, Any] | None) -> Model:
+    """A model of which only a figure in reports is known, or not even that."""
+    if overrides:
+        raise ParamcalcError(f"{entry.name} has no published configuration to set")
+    reported = entry.card["reported"]
+    low, high = reported.get("low"), reported.get("high")
+    known = low if low is not None else high
+    return Model(
+        entry.name,
+        () if known is None else (unknown_tensors(known),),
+        exactness=REPORTED,
+        source=str(entry.card.get("source", "")),
+        context=entry.card.get("context"),
+        card=entry.card,
+        reported_range=(low, high),
+    )

@@ -1,0 +1,108 @@
+"""Sizes and counts as people write and read them.
+
+Parsing gives exact integers; formatting is for people and never feeds a computation.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from paramcalc.errors import ParamcalcError, shorten
+
+_COUNT = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)([kmbt])", re.IGNORECASE)
+_COUNT_UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
+_BYTES = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)\s*([kmgt]i?b?|b)?", re.IGNORECASE)
+_TOKENS = re.compile(r"(\d{1,15})\s*([km])?", re.IGNORECASE)
+_POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
+MOST_TOKENS = 10**12
+MOST_BATCH = 10**9
+
+
+def starts_with_number(text: str) -> bool:
+    return bool(re.match(r"[-+]?[\d.]", text.strip()))
+
+
+def parse_count(text: str) -> int | None:
+    """A bare model size: ``70b``, ``7B``, ``350m``, ``1.5b``; None if it is none.
+
+    >>> parse_count("1.5b")
+    1500000000
+    """
+    found = _COUNT.fullmatch(text.strip())
+    if not found:
+        return None
+    count = Fraction(found[1]) * _COUNT_UNITS[found[2].lower()]
+    return int(count) if count.denominator == 1 else None
+
+
+def parse_bytes(text: str, *, card: bool = False) -> int:
+    """A size in bytes: ``24gb`` (10^9, or 2^30 as printed on a ``card``), ``24GiB``, ``1000b``.
+
+    >>> parse_bytes("24gb"), parse_bytes("24gb", card=True)
+    (24000000000, 25769803776)
+    """
+    found = _BYTES.fullmatch(text.strip())
+    hint = "write it with a unit: `24gb`, `24GiB`, or the bytes"
+    if not found:
+        raise ParamcalcError(f"`{shorten(text)}` is no size", hint)
+    number, unit = Fraction(found[1]), (found[2] or "").lower()
+    if not unit and number < 10**6:
+        raise ParamcalcError(f"`{shorten(text)}` has no unit", f"did you mean `{text}gb`?")
+    base = 1024 if "i" in unit or card else 1000
+    size = int(number * base ** _POWERS.get(unit[:1], 0))
+    if size <= 0 or size > 10**18:
+        raise ParamcalcError(f"`{shorten(text)}` is no sensible size", hint)
+    return size
+
+
+def parse_tokens(text: str) -> int:
+    """A number of tokens: ``8192``, ``32k`` = 32,768, ``1m`` = 1,048,576."""
+    found = _TOKENS.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    if not found:
+        raise ParamcalcError(
+            f"`{shorten(text)}` is no number of tokens", "write `8192` or `32k` (32,768)"
+        )
+    tokens = int(found[1]) * 1024 ** {"k": 1, "m": 2}.get((found[2] or "").lower(), 0)
+    if not 1 <= tokens <= MOST_TOKENS:
+        raise ParamcalcError(
+            f"a context of {shorten(text)} tokens is out of range", f"1 to {MOST_TOKENS:,}"
+        )
+    return tokens
+
+
+def parse_percent(text: str) -> Fraction:
+    """``20%`` as an exact fraction of one hundred."""
+    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", text.strip())
+    if not found:
+        raise ParamcalcError(f"`{shorten(text)}` is no percentage", "write `20%`")
+    return Fraction(found[1])
+
+
+def short_count(number: int) -> str:
+    """``8.03 B``: a count of parameters, to three digits."""
+    for unit, size in (("T", 10**12), ("B", 10**9), ("M", 10**6), ("K", 10**3)):
+        # 999,950,000 would print as 1000 M.
+        if number * 2000 >= size * 1999:
+            value = number / size
+            digits = 2 if value < 10 else 1 if value < 100 else 0
+            return f"{value:.{digits}f} {unit}"
+    return str(number)
+
+
+def short_bytes(number: int, *, gib: bool = False) -> str:
+    """Bytes in GB = 10^9 (or GiB = 2^30); small ones in MB, KB or B."""
+    base, units = (1024, ("B", "KiB", "MiB", "GiB")) if gib else (1000, ("B", "KB", "MB", "GB"))
+    power = 3
+    while power and abs(number) * 20 < base**power * (1 if power == 3 else 19):
+        power -= 1
+    if power == 0:
+        return f"{number} {units[0]}"
+    value = number / base**power
+    digits = 2 if abs(value) < 99.995 and not (power < 3) else 1
+    return f"{value:,.{digits}f} {units[power]}"
+
+
+def plural(number: int, noun: str) -> str:
+    """``1 token``, ``8,192 tokens``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
