@@ -26,6 +26,9 @@ def entry(model: Model) -> dict[str, Any]:
     cross = any(cache.kind == "cross" for cache in model.caches)
     return {
         "architecture": model.architecture,
+        "family": model.card.get("family"),
+        "context": model.context,
+        "released": model.card.get("released"),
         "total": parameters.total if known else None,
         "active": parameters.active if known else None,
         "dense_decoder": grows and not cross and parameters.active == parameters.total,

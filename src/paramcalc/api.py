@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +14,7 @@ from paramcalc.core.inference import Workload
 from paramcalc.core.memory import Memory
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
+from paramcalc.core.weights import weights_bytes
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.load import load
 from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
@@ -138,10 +139,44 @@ def fit(
     )
 
 
+def ladder_sizes(model: Model) -> list[tuple[str, int]]:
+    """Bytes of the weights alone in the usual precisions, by name."""
+    if model.is_undisclosed:
+        return []
+    return [(f.name, weights_bytes(model, f)) for f in formats(tables.ladder("memory"))]
+
+
+def comparison(
+    model: Model, *, context: int | str | None = None, batch: int = 1
+) -> dict[str, Any]:
+    """The facts that ``compare`` puts side by side; None where one is not known."""
+    counts = model.parameters
+    known = not model.is_undisclosed
+    facts: dict[str, Any] = {
+        "architecture": model.architecture,
+        "exactness": model.exactness,
+        "parameters": counts.total if known else None,
+        "active": counts.active if known and model.architecture else None,
+        "embedding": counts.embedding if known and model.architecture else None,
+        "tensors": model.tensor_count if known and model.architecture else None,
+        "context_tokens": model.context,
+        "licence": model.card.get("licence"),
+        "released": model.card.get("released"),
+    }
+    facts |= {f"weights_{name}_bytes": size for name, size in ladder_sizes(model)}
+    if model.architecture:
+        work = workload(model, context=context, batch=batch)
+        facts["kv_cache_bytes"] = inference.kv_cache_bytes(
+            model, work.context, work.batch, work.kv_format
+        )
+        facts["kv_cache_tokens"] = work.context
+    return facts
+
+
 def formats(names: Sequence[str]) -> list[Format]:
     """The number formats of these names, each once."""
     found = [tables.precision(name) for name in names]
     return list(dict.fromkeys(found))
 
 
-__all__ = ["DEFAULT_CONTEXT", "Mapping", "fit", "formats", "load", "memory", "workload"]
+__all__ = ["DEFAULT_CONTEXT", "fit", "formats", "load", "memory", "workload"]

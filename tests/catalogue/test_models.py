@@ -10,7 +10,7 @@ import ast
 import operator
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -29,7 +29,7 @@ KEYS = {
     | {"config"},
     "reported": {"family", "licence", "released", "source", "reported"},
 }
-OPTIONAL = {"hub", "aliases", "dtype", "note"}
+OPTIONAL = {"class", "hub", "aliases", "dtype", "note"}
 PUBLISHED = {"parameters", "stored", "extra", "because", "stated", "source"}
 DTYPES = {"float32", "float16", "bfloat16", "float8_e4m3fn", "mxfp4"}
 
@@ -179,7 +179,7 @@ def test_the_count_is_the_published_one(name: str) -> None:
     assert model.architecture == card(name)["architecture"]
 
 
-OPERATORS = {
+OPERATORS: dict[type[ast.operator], Callable[[int, int], int]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,

@@ -20,15 +20,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-TYPES = (
-    "llama mistral mixtral qwen2 qwen3 qwen3_moe gemma gemma2 gemma3_text gpt2 openai-gpt gpt_neox "
-    "bert t5 deepseek_v3 gpt_oss mamba"
-).split()
+TYPES = {
+    *("llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "gemma", "gemma2"),
+    *("gemma3_text", "deepseek_v3", "gpt_oss", "gpt2", "openai-gpt", "gpt_neox", "mamba"),
+    *("bert", "t5"),
+}
 
 Row = dict[str, Any]
 
 
 def main(oracle: Path, target: Path) -> None:
+    """Write the chosen rows, one JSON document a line."""
     rows = [model(row) for row in read(oracle / "defaults.jsonl.gz")]
     rows += [model(row) for row in read(oracle / "real-public.jsonl.gz")]
     derived = json.loads((oracle / "derived_keys.json").read_text())
@@ -38,6 +40,7 @@ def main(oracle: Path, target: Path) -> None:
 
 
 def read(path: Path) -> Iterator[Row]:
+    """The rows of our types that the framework could build."""
     with gzip.open(path, "rt") as lines:
         for line in lines:
             row = json.loads(line)
@@ -63,6 +66,7 @@ def model(row: Row) -> Row:
 
 
 def is_tied(entry: list[Any]) -> bool:
+    """Whether an entry of a manifest is another name of a tensor."""
     return len(entry) > 3 and entry[3].startswith("=")
 
 

@@ -25,9 +25,19 @@ def index() -> Mapping[str, Mapping[str, Any]]:
 
 
 def nearest_dense(parameters: int) -> str | None:
-    """The dense decoder whose count is nearest, if it is within a factor of two."""
-    sizes = {name: entry["total"] for name, entry in index().items() if entry["dense_decoder"]}
-    best = min(sizes, key=lambda name: abs(sizes[name] - parameters), default=None)
-    if best is None or not parameters <= 2 * sizes[best] <= 4 * parameters:
+    """The dense decoder whose count is nearest, if it is within a factor of two.
+
+    Of several with the same count, the one with the longest context, then the oldest: fine-tuned
+    relatives come later.
+    """
+    dense = {name: entry for name, entry in index().items() if entry["dense_decoder"]}
+
+    def distance(name: str) -> tuple[int, int, str]:
+        entry = dense[name]
+        away = abs(entry["total"] - parameters)
+        return away, -(entry["context"] or 0), entry["released"] or "9"
+
+    best = min(dense, key=distance, default=None)
+    if best is None or not parameters <= 2 * dense[best]["total"] <= 4 * parameters:
         return None
     return best

@@ -8,7 +8,7 @@ A key that starts with ``_`` is no entry.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -56,8 +56,7 @@ class Table:
 
     def names(self) -> list[str]:
         """Names of all entries, in the order of the file."""
-        found = (m["name"] for _, text in self.texts for m in _HEADING.finditer(text))
-        return list(dict.fromkeys(name for name in found if not name.startswith("_")))
+        return list(dict.fromkeys(name for _, text in self.texts for name in headings(text)))
 
     def find(self, name: str) -> Entry | None:
         """By name, by alias or hub id, each in any spelling, or by a unique beginning."""
@@ -70,7 +69,7 @@ class Table:
 
     def section(self, name: str) -> Any:
         """A top-level key that is no entry, such as ``_ladders``."""
-        path, text = next((p, t) for p, t in self.texts if f"\n{name}:" in t)
+        path, text = next((p, t) for p, t in self.texts if f"\n{name}:" in "\n" + t)
         return _entry(path, text, name).card
 
     def similar(self, name: str, count: int = 3) -> list[str]:
@@ -92,6 +91,33 @@ class Table:
         return found.pop() if len(found) == 1 else None
 
 
+def headings(text: str) -> list[str]:
+    """The names of the entries that the look-up sees in a text."""
+    found = (match["name"] for match in _HEADING.finditer(text))
+    return [name for name in found if not name.startswith("_")]
+
+
+def other_names(text: str) -> Iterator[tuple[str, str]]:
+    """The hub ids and aliases that the look-up sees in a text: (name of the entry, other name)."""
+    name = ""
+    for match in _SPELLINGS.finditer(text):
+        if match["name"]:
+            name = match["name"]
+            continue
+        yield from ((name, alias.strip(" '\"")) for alias in match["others"].split(","))
+
+
+def cut(text: str, name: str) -> str:
+    """The text of one entry.
+
+    Blank lines stand for what was cut off before it, so that a problem's line is the file's.
+    """
+    start = 0 if text.startswith(f"{name}:") else text.index(f"\n{name}:") + 1
+    following = _HEADING.search(text, start + 1)
+    end = following.start() if following else len(text)
+    return "\n" * text.count("\n", 0, start) + text[start:end]
+
+
 @lru_cache(maxsize=16)
 def read_cached(path: Path) -> str:
     """The text of a data file, read once."""
@@ -110,30 +136,20 @@ def _spellings(
     own: dict[str, tuple[Path, str]] = {}
     other: dict[str, tuple[Path, str]] = {}
     for path, text in texts:
-        name = ""
-        for match in _SPELLINGS.finditer(text):
-            if match["name"]:
-                name = match["name"]
-                own.setdefault(normal(name), (path, name))
-                continue
-            for alias in match["others"].split(","):
-                plain = alias.strip(" '\"")
-                other.setdefault(normal(plain), (path, name))
-                # A hub id is also known without its organisation.
-                other.setdefault(normal(plain.rpartition("/")[2]), (path, name))
+        for name in headings(text):
+            own.setdefault(normal(name), (path, name))
+        for name, alias in other_names(text):
+            other.setdefault(normal(alias), (path, name))
+            # A hub id is also known without its organisation.
+            other.setdefault(normal(alias.rpartition("/")[2]), (path, name))
     other.pop("", None)
     return other | own
 
 
 @lru_cache(maxsize=256)
 def _entry(path: Path, text: str, name: str) -> Entry:
-    start = 0 if text.startswith(f"{name}:") else text.index(f"\n{name}:") + 1
-    following = _HEADING.search(text, start + 1)
-    end = following.start() if following else len(text)
-    # Blank lines stand for what was cut off, so that a problem's line is the file's.
-    padding = "\n" * text.count("\n", 0, start)
-    source = parse_source(padding + text[start:end], f"data/{path.name}")
-    card = source.tree[name]
+    source = parse_source(cut(text, name), f"data/{path.name}")
+    card = source.tree.get(name)
     if not isinstance(card, Mapping):
         raise ParamcalcError(f"the entry `{shorten(name)}` of {path.name} is no mapping")
     return Entry(name, card, source)

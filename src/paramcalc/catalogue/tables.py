@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from paramcalc.catalogue.table import Entry, Table
+from paramcalc.catalogue.table import Entry, Table, normal
 from paramcalc.core.fit import Device
 from paramcalc.core.inference import Engine
 from paramcalc.core.precision import Format
@@ -54,7 +54,8 @@ def device(text: str) -> Device:
 
     A size as makers print it counts in powers of two: 24 GB is 24 GiB.
     """
-    if HARDWARE.find(text) is None and starts_with_number(text):
+    # "4090" is a name, "24gb" a size, and "409" the beginning of neither.
+    if starts_with_number(text) and normal(text) not in HARDWARE.spellings():
         return Device(text, parse_bytes(text, card=True), "as given")
     entry = _find(HARDWARE, text, "GPU", "gpus")
     size = entry.card["memory_mib"] * MIB

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from paramcalc.catalogue.architectures import Source, compile_source, parse_source
+from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.core.model import Model
-from paramcalc.sources.configuration import build, model_from_configuration, parse_json
+from paramcalc.sources.configuration import build, model_from_configuration
 
 
 def model_from_text(

@@ -23,5 +23,5 @@ def unknown_tensors(parameters: int) -> TensorGroup:
 
 
 def with_cache_of(model: Model, other: Model) -> Model:
-    """``model`` with the cache and the context of ``other``, which stands in for it."""
-    return replace(model, caches=other.caches, context=other.context, like=other.name)
+    """``model`` with the cache of ``other``, which stands in for it."""
+    return replace(model, caches=other.caches, like=other.name)

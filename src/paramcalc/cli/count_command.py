@@ -1,0 +1,60 @@
+"""``paramcalc count``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from paramcalc.cli import options
+from paramcalc.cli.options import chosen_format, one_of, settings, whole
+
+BREAKDOWNS = ("module", "layer", "kind", "tensor")
+
+
+def run(
+    model: options.ModelArgument,
+    by: Annotated[
+        str, typer.Option("--by", help="Break down by module, layer, kind or tensor.")
+    ] = "module",
+    depth: Annotated[
+        str, typer.Option("--depth", metavar="N", help="Levels of modules to show.")
+    ] = "2",
+    expand: Annotated[
+        bool, typer.Option("--expand", help="Show every repeated layer or tensor on its own.")
+    ] = False,
+    set_: options.Set = None,
+    explain: options.Explain = False,
+    form: options.Form = "table",
+    json: options.Json = False,
+    gib: options.Gib = False,
+    color: options.Color = "auto",
+    debug: options.Debug = False,
+) -> int:
+    """Count parameters: total, active, embedding; by module, layer, kind or tensor."""
+    form = chosen_format(form, json)
+    one_of("breakdown", by, BREAKDOWNS)
+    levels = whole("the depth", depth)
+    if expand and by == "module":
+        by = "layer"
+
+    from paramcalc.api import ladder_sizes
+    from paramcalc.core.explain import count_steps
+    from paramcalc.report import count, records
+    from paramcalc.report.output import emit
+    from paramcalc.sources.load import load
+
+    found = load(model, overrides=settings(set_), symbolic=explain)
+    steps = count_steps(found) if explain else None
+    sizes = ladder_sizes(found)
+    emit(
+        form,
+        "count",
+        lambda: [records.count(found, by=by, expand=expand, sizes=sizes, steps=steps)],
+        lambda: count.page(
+            found, by=by, expand=expand, depth=levels, sizes=sizes, steps=steps, gib=gib
+        ),
+        gib=gib,
+        colour=color,
+    )
+    return 0

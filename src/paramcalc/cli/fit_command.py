@@ -1,0 +1,64 @@
+"""``paramcalc fit``."""
+
+from __future__ import annotations
+
+from paramcalc.cli import options
+from paramcalc.cli.options import chosen_format, named_precisions, settings, whole
+
+
+def run(
+    model: options.ModelArgument,
+    gpu: options.Gpu,
+    gpus: options.Gpus = "1",
+    precision: options.Precision = None,
+    context: options.Context = None,
+    batch: options.Batch = "1",
+    kv_precision: options.KvPrecision = None,
+    engine: options.Engine = None,
+    overhead: options.Overhead = None,
+    like: options.Like = None,
+    set_: options.Set = None,
+    explain: options.Explain = False,
+    exit_zero: options.ExitZero = False,
+    quiet: options.Quiet = False,
+    form: options.Form = "table",
+    json: options.Json = False,
+    gib: options.Gib = False,
+    color: options.Color = "auto",
+    debug: options.Debug = False,
+) -> int:
+    """Does a model fit on one or more equal GPUs, and if not, what would?
+
+    Without --precision the answer is the best of 16, 8 and 4 bits that fits. Ends with 1 if it
+    does not fit.
+    """
+    form = chosen_format(form, json)
+
+    from paramcalc import api
+    from paramcalc.report import fit as pages
+    from paramcalc.report import records
+    from paramcalc.report.output import emit
+    from paramcalc.sources.load import load
+
+    answer = api.fit(
+        load(model, overrides=settings(set_), like=like, symbolic=explain),
+        gpu,
+        named_precisions(precision, "fit"),
+        gpus=whole("--gpus", gpus),
+        context=context,
+        batch=whole("--batch", batch),
+        kv_precision=kv_precision,
+        engine=engine,
+        overhead=overhead,
+        explain=explain,
+    )
+    if not quiet:
+        emit(
+            form,
+            "fit",
+            lambda: [records.fit(answer, explain=explain)],
+            lambda: pages.page(answer, explain=explain, gib=gib),
+            gib=gib,
+            colour=color,
+        )
+    return 0 if answer.fits or exit_zero else 1

@@ -1,0 +1,101 @@
+"""The entry point: exit codes, and errors as a person wants them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+OK, NO, USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 70, 130, 141
+_COMPLETION = "_PARAMCALC_COMPLETE"
+
+
+def run() -> NoReturn:
+    """Run the command line of this process and end it."""
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except (BrokenPipeError, ValueError, AttributeError):
+        code = code or PIPE_CLOSED
+    if code == PIPE_CLOSED:
+        _forget_stdout()
+    sys.exit(code)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; the result is its exit code."""
+    if list(arguments) in (["--version"], ["-V"]):
+        # Answered before anything is imported.
+        from paramcalc import __version__
+
+        print(f"paramcalc {__version__}")
+        return OK
+    try:
+        return _dispatch(list(arguments))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return PIPE_CLOSED
+    except Exception as error:  # whatever else happens is told in one way
+        return _report(error, debug="--debug" in arguments)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    from paramcalc.cli.app import command
+
+    if _COMPLETION in os.environ:
+        command()(prog_name="paramcalc")
+        return OK
+    root = command()
+    with root.make_context("paramcalc", arguments) as context:
+        result = root.invoke(context)
+    return result if isinstance(result, int) else OK
+
+
+def _report(error: Exception, *, debug: bool) -> int:
+    from paramcalc.errors import ParamcalcError
+
+    # Typer's own exceptions are told by what they carry: newer versions bring click with them.
+    kind = type(error).__name__
+    if kind in ("Exit", "NoArgsIsHelpError"):
+        shown = getattr(error, "format_message", None)
+        if kind == "NoArgsIsHelpError" and shown:
+            print(shown(), file=sys.stderr)
+            return USAGE
+        return int(getattr(error, "exit_code", OK))
+    if kind == "Abort":
+        return INTERRUPTED
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, ParamcalcError):
+        for problem in error.problems:
+            _say(f"error: {problem}")
+        return USAGE
+    if hasattr(error, "format_message"):
+        _say(_usage(error))
+        return USAGE
+    _say(f"error: a bug in paramcalc: {kind}: {error}\nhint: --debug shows where")
+    return BUG
+
+
+def _usage(error: Exception) -> str:
+    """A wrong option or argument, in the words of the other errors."""
+    message = str(error.format_message())  # type: ignore[attr-defined]
+    message = (message[:1].lower() + message[1:]).rstrip(".")
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "paramcalc"
+    return f"error: {message}\nhint: `{path} --help` shows how it is written"
+
+
+def _say(text: str) -> None:
+    """Write to standard error, whatever characters it can show."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
+
+
+def _forget_stdout() -> None:
+    """The reader has gone: what is still buffered must not raise when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -1,0 +1,55 @@
+"""``paramcalc memory``."""
+
+from __future__ import annotations
+
+from paramcalc.cli import options
+from paramcalc.cli.options import chosen_format, named_precisions, settings, whole
+
+
+def run(
+    model: options.ModelArgument,
+    precision: options.Precision = None,
+    context: options.Context = None,
+    batch: options.Batch = "1",
+    kv_precision: options.KvPrecision = None,
+    engine: options.Engine = None,
+    overhead: options.Overhead = None,
+    like: options.Like = None,
+    set_: options.Set = None,
+    explain: options.Explain = False,
+    form: options.Form = "table",
+    json: options.Json = False,
+    gib: options.Gib = False,
+    color: options.Color = "auto",
+    debug: options.Debug = False,
+) -> int:
+    """Memory to run a model: weights in each precision, KV cache, and what the runtime adds."""
+    form = chosen_format(form, json)
+
+    from paramcalc.api import formats, workload
+    from paramcalc.core.inference import memory
+    from paramcalc.report import memory as pages
+    from paramcalc.report import records
+    from paramcalc.report.output import emit
+    from paramcalc.sources.load import load
+
+    found = load(model, overrides=settings(set_), like=like, symbolic=explain)
+    work = workload(
+        found,
+        context=context,
+        batch=whole("--batch", batch),
+        kv_precision=kv_precision,
+        engine=engine,
+        overhead=overhead,
+    )
+    names = named_precisions(precision, "memory")
+    rows = [memory(found, one, work, explain=explain) for one in formats(names)]
+    emit(
+        form,
+        "memory",
+        lambda: [records.memory(found, rows, explain=explain)],
+        lambda: pages.page(found, rows, explain=explain, gib=gib),
+        gib=gib,
+        colour=color,
+    )
+    return 0

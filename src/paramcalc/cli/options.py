@@ -1,0 +1,140 @@
+"""Options that mean the same in every command."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from paramcalc.cli.complete import formats, gpus, models, precisions
+
+FORMATS = ("table", "json", "csv", "md")
+
+ModelArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A name, a size (70b), a layer spec, a config.json or its folder, or -.",
+        autocompletion=models,
+        show_default=False,
+    ),
+]
+Precision = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--precision",
+        "-p",
+        help="A number format (repeat, or separate by commas); `all` for every one.",
+        autocompletion=precisions,
+        show_default=False,
+    ),
+]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", "-c", metavar="TOKENS", help="Tokens, such as 8192 or 32k."),
+]
+Batch = Annotated[str, typer.Option("--batch", "-b", metavar="N", help="Sequences at once.")]
+KvPrecision = Annotated[
+    str | None,
+    typer.Option(
+        "--kv-precision", help="Number format of the KV cache.", autocompletion=precisions
+    ),
+]
+Engine = Annotated[
+    str | None, typer.Option("--engine", "-e", help="The engine whose runtime is added.")
+]
+Overhead = Annotated[
+    str | None,
+    typer.Option(
+        "--overhead",
+        metavar="PERCENT",
+        help="A rule of thumb such as 20% in place of KV cache and runtime.",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        "--like",
+        metavar="MODEL",
+        help="The model whose KV cache a bare size takes.",
+        autocompletion=models,
+    ),
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set a configuration key (repeat).", show_default=False
+    ),
+]
+Gpu = Annotated[
+    str,
+    typer.Option(
+        "--gpu", "-g", help="A size (24gb, 24GiB) or a name (rtx-4090).", autocompletion=gpus
+    ),
+]
+Gpus = Annotated[str, typer.Option("--gpus", "-n", metavar="N", help="How many equal GPUs.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Show the arithmetic.")]
+Gib = Annotated[bool, typer.Option("--gib", help="Print GiB (2^30) in place of GB (10^9).")]
+Form = Annotated[
+    str,
+    typer.Option("--format", "-f", help="table, json, csv or md.", autocompletion=formats),
+]
+Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code tells.")]
+ExitZero = Annotated[bool, typer.Option("--exit-zero", help="End with 0 whatever the answer is.")]
+Color = Annotated[str, typer.Option("--color", help="auto, always or never.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
+
+
+def chosen_format(form: str, json: bool) -> str:
+    """The output format, checked."""
+    if json:
+        return "json"
+    one_of("format", form, FORMATS)
+    return form
+
+
+def one_of(what: str, value: str, known: tuple[str, ...]) -> str:
+    """A value that must be one of a few words."""
+    if value not in known:
+        from paramcalc.errors import ParamcalcError, did_you_mean, shorten
+
+        hint = did_you_mean(value, known) or f"one of: {', '.join(known)}"
+        raise ParamcalcError(f"no {what} named `{shorten(value)}`", hint)
+    return value
+
+
+def whole(what: str, text: str) -> int:
+    """A whole number above zero."""
+    if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) < 1:
+        from paramcalc.errors import ParamcalcError, shorten
+
+        raise ParamcalcError(
+            f"{what} must be a whole number above zero, found `{shorten(text)}`"
+        )
+    return int(text)
+
+
+def settings(pairs: list[str] | None) -> dict[str, Any]:
+    """``KEY=VALUE`` pairs; a value is written as in YAML."""
+    found: dict[str, Any] = {}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            from paramcalc.errors import ParamcalcError, shorten
+
+            raise ParamcalcError(f"cannot read `{shorten(pair)}`", "write `--set key=value`")
+        from paramcalc.catalogue.strict_yaml import load
+
+        found[key.strip()] = load(value or "null", f"--set {key}")
+    return found
+
+
+def named_precisions(given: list[str] | None, ladder: str) -> list[str]:
+    """Names from ``-p a,b -p c``; all of them for ``all``; the usual ladder without any."""
+    from paramcalc.catalogue import tables
+
+    names = [name.strip() for part in given or [] for name in part.split(",") if name.strip()]
+    if "all" in names:
+        return tables.PRECISIONS.names()
+    return names or tables.ladder(ladder)

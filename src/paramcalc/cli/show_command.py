@@ -1,0 +1,32 @@
+"""``paramcalc show``."""
+
+from __future__ import annotations
+
+from paramcalc.cli import options
+from paramcalc.cli.options import chosen_format, settings
+
+
+def run(
+    model: options.ModelArgument,
+    set_: options.Set = None,
+    form: options.Form = "table",
+    json: options.Json = False,
+    color: options.Color = "auto",
+    debug: options.Debug = False,
+) -> int:
+    """Show a model's card: what it is, where it comes from, its hyperparameters."""
+    form = chosen_format(form, json)
+
+    from paramcalc.report import cards
+    from paramcalc.report.output import emit
+    from paramcalc.sources.load import load
+
+    found = load(model, overrides=settings(set_))
+    emit(
+        form,
+        "show",
+        lambda: [cards.show_record(found)],
+        lambda: cards.show_page(found),
+        colour=color,
+    )
+    return 0

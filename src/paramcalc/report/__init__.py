@@ -1,0 +1,1 @@
+"""Results as documents (JSON) and as pages (table, CSV, Markdown). No arithmetic of its own."""

@@ -1,0 +1,110 @@
+"""The pages of ``show``, ``compare`` and ``list``: what the catalogue knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from paramcalc.core.model import Model
+from paramcalc.report.count import heading, reported_text
+from paramcalc.report.page import BYTES, COUNT, NAME, SHORT, TEXT, Column, Page, Row, Table, spell
+from paramcalc.report.records import Record, identity, parameters
+
+_CARD = ("family", "context", "licence", "released", "hub", "dtype", "aliases", "published", "note")
+
+
+def show_record(model: Model) -> Record:
+    """The document of ``show``."""
+    card = {key: model.card.get(key) for key in _CARD}
+    card["context"] = model.context
+    card["aliases"] = list(model.card.get("aliases") or [])
+    return identity(model) | card | {
+        "parameters": parameters(model),
+        "reported": model.card.get("reported"),
+        "configuration": dict(model.configuration),
+    }
+
+
+def show_page(model: Model) -> Page:
+    """The card: what it is, where it comes from, its hyperparameters."""
+    record = show_record(model)
+    counts = model.parameters
+    known = not model.is_undisclosed
+    active = counts.active if known and counts.active != counts.total else None
+    facts: dict[str, Any] = {
+        "parameters": f"{counts.total:,}" if known else reported_text(model),
+        "active": f"{active:,}" if active else None,
+        "stated": (record["published"] or {}).get("stated"),
+        "reported": reported_text(model) if known else None,
+        "architecture": model.architecture,
+        "context": f"{model.context:,} tokens" if model.context else None,
+        "licence": record["licence"],
+        "released": record["released"],
+        "hub": record["hub"],
+        "aliases": ", ".join(record["aliases"]),
+        "source": model.source,
+        "note": record["note"],
+    }
+    facts |= {key: _text(value) for key, value in model.configuration.items()}
+    rows = [Row({"key": k, "value": " ".join(str(v).split())}) for k, v in facts.items() if v]
+    return Page(heading(model), [Table([Column("key", "", NAME), Column("value", "", NAME)], rows)])
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    if isinstance(value, list) and len(value) > 8:
+        return f"{', '.join(map(str, value[:8]))}, … ({len(value)} in all)"
+    return str(value)
+
+
+def compare_record(model: Model, facts: Mapping[str, Any]) -> Record:
+    """The document of ``compare``: one result a model."""
+    return identity(model) | {"parameters": parameters(model), "facts": dict(facts)}
+
+
+def compare_page(
+    models: Sequence[Model], facts: Sequence[Mapping[str, Any]], *, gib: bool = False
+) -> Page:
+    """A column for each model; a row for each fact that one of them has."""
+    columns = [Column("fact", "", NAME), *(Column(f"{n}", m.name) for n, m in enumerate(models))]
+    names = dict.fromkeys(name for one in facts for name in one)
+    rows = []
+    for name in names:
+        found = [one.get(name) for one in facts]
+        if any(value is not None for value in found):
+            kind = BYTES if name.endswith("_bytes") else COUNT if _is_number(found) else TEXT
+            title = name.removesuffix("_bytes").replace("_", " ")
+            shown = {f"{n}": spell(Column("", "", kind), v, gib=gib) for n, v in enumerate(found)}
+            rows.append(Row({"fact": title, **shown}))
+    return Page("", [Table(columns, rows)])
+
+
+def _is_number(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, int) for value in values)
+
+
+def list_page(rows: Sequence[Record]) -> Page:
+    """A row an entry; the columns are what its records hold."""
+    keys = list(rows[0]) if rows else []
+    return Page(
+        "",
+        [Table([_column(key, n) for n, key in enumerate(keys)], [Row(dict(row)) for row in rows])],
+        notes=[] if rows else ["nothing found"],
+    )
+
+
+_KINDS = {
+    "name": NAME,
+    "parameters": SHORT,
+    "active": SHORT,
+    "context_tokens": COUNT,
+    "memory_bytes": COUNT,
+    "block_numel": COUNT,
+    "block_bytes": COUNT,
+}
+
+
+def _column(key: str, position: int) -> Column:
+    title = key.replace("_", " ").capitalize()
+    return Column(key, title, _KINDS.get(key, TEXT), drop=position)

@@ -1,0 +1,86 @@
+"""The page of ``memory``: a row for each precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from paramcalc.core.memory import Assumptions, Memory
+from paramcalc.core.model import Model
+from paramcalc.report.count import heading, reported_text
+from paramcalc.report.page import BYTES, NAME, RATIO, TEXT, Column, Page, Row, Table
+from paramcalc.report.steps import step_table
+from paramcalc.units import plural, short_bytes
+
+
+def page(
+    model: Model, rows: Sequence[Memory], *, explain: bool = False, gib: bool = False
+) -> Page:
+    """Weights, KV cache, what the runtime adds, and the sum."""
+    columns = [
+        Column("precision", "Precision", NAME),
+        Column("bits_per_weight", "Bits/weight", RATIO, drop=4),
+        Column("weights_bytes", "Weights", BYTES),
+        *_cache_columns(rows),
+        Column("overhead_bytes", "Overhead", BYTES, drop=1),
+        Column("total_bytes", "Total", BYTES),
+        Column("range", "Range", TEXT, drop=2),
+    ]
+    table = Table(columns, [Row(_values(row, gib=gib)) for row in rows])
+    tables = [table]
+    if explain:
+        tables.append(step_table([step for row in rows for step in row.steps]))
+    return Page(heading(model), tables, notes=notes(model, rows[0].assumptions))
+
+
+def _cache_columns(rows: Sequence[Memory]) -> list[Column]:
+    """Only the columns that hold something."""
+    columns = []
+    if any(row.kv_cache_bytes for row in rows):
+        columns.append(Column("kv_cache_bytes", "KV cache", BYTES))
+    if any(row.state_bytes for row in rows):
+        columns.append(Column("state_bytes", "State", BYTES))
+    return columns
+
+
+def _values(row: Memory, *, gib: bool) -> dict[str, object]:
+    low, high = row.total_range
+    both = [short_bytes(end, gib=gib) for end in (low, high)]
+    return {
+        "precision": row.precision,
+        "bits_per_weight": row.bits_per_weight,
+        "weights_bytes": row.weights_bytes,
+        "kv_cache_bytes": row.kv_cache_bytes,
+        "state_bytes": row.state_bytes,
+        "overhead_bytes": row.overhead_bytes,
+        "total_bytes": row.total_bytes,
+        "range": " to ".join(both) if low != high else "",
+    }
+
+
+def notes(model: Model, assumed: Assumptions) -> list[str]:
+    """What the figures take for granted, in one line, and where they come from."""
+    if assumed.overhead_percent:
+        first = (
+            f"rule of thumb: KV cache, activations and runtime add {assumed.overhead_percent} "
+            "to the weights (estimated)"
+        )
+    else:
+        first = (
+            f"{plural(assumed.context_tokens, 'token')} × {assumed.batch} · "
+            f"KV cache {assumed.kv_precision} · {assumed.engine} runtime (estimated) · "
+            f"left out: {', '.join(assumed.left_out)}"
+        )
+    found = [first]
+    if assumed.like:
+        found.append(
+            f"KV cache as in {assumed.like}, the nearest catalogued dense model "
+            "(--like MODEL changes it)"
+        )
+    if text := reported_text(model):
+        found.append(f"size as reported: {text}")
+    if model.context and assumed.context_tokens > model.context:
+        found.append(
+            f"{plural(assumed.context_tokens, 'token')} are more than the "
+            f"{model.context:,} that {model.name} is published for"
+        )
+    return found

@@ -1,0 +1,60 @@
+"""What standard output can show: its width, colour and characters."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+
+UNBOUNDED = 10_000
+_NARROWEST = 20
+_PLAIN = str.maketrans(
+    {"×": "x", "·": "-", "✓": "+", "✗": "x", "─": "-", "├": "|", "└": "`", "│": "|"}
+    | {"…": "~", "–": "-", "█": "#", "→": ">", "≤": "<"}
+    | dict.fromkeys("▏▎▍▌▋▊▉", "#")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """``is_terminal``: a person looks at it, so bars and folding make sense."""
+
+    is_terminal: bool
+    width: int
+    colour: bool
+
+
+def terminal(colour: str = "auto") -> Terminal:
+    """How to write to standard output. ``colour``: auto, always or never."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    return Terminal(is_terminal, _width(is_terminal), _colour(colour, is_terminal))
+
+
+def _width(is_terminal: bool) -> int:
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdigit() and 0 < len(columns) < 6 and int(columns) > 0:
+        return max(int(columns), _NARROWEST)
+    # In a pipe nothing is folded or cut: one record a line.
+    return max(shutil.get_terminal_size().columns, _NARROWEST) if is_terminal else UNBOUNDED
+
+
+def _colour(colour: str, is_terminal: bool) -> bool:
+    if colour != "auto":
+        return colour == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal and os.environ.get("TERM", "") not in ("dumb", "")
+
+
+def write(text: str) -> None:
+    """Write an answer at once; characters that the output cannot show get a plain stand-in."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        text.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    sys.stdout.write(text)
+    sys.stdout.flush()
