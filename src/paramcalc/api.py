@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Any
 
 from paramcalc.catalogue import tables
@@ -67,6 +66,8 @@ def _overhead(model: Model, overhead: str | None) -> dict[str, Any]:
         share = parse_percent(overhead)
         return {"overhead": (share, share), "overhead_source": "as given"}
     if model.architecture is None and model.like is None:
+        from fractions import Fraction
+
         rule = tables.rule_of_thumb()
         both = (Fraction(rule.low), Fraction(rule.high))
         return {"overhead": both, "overhead_source": rule.source}
@@ -163,7 +164,9 @@ def comparison(
         "licence": model.card.get("licence"),
         "released": model.card.get("released"),
     }
+    facts |= {f"weights_{name}_bytes": None for name in tables.ladder("memory")}
     facts |= {f"weights_{name}_bytes": size for name, size in ladder_sizes(model)}
+    facts |= {"kv_cache_bytes": None, "kv_cache_tokens": None}
     if model.architecture:
         work = workload(model, context=context, batch=batch)
         facts["kv_cache_bytes"] = inference.kv_cache_bytes(

@@ -8,11 +8,10 @@ text found there. Only when something is wrong does the reader of the file turn 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a problem stands: 1-based line and column, the line's text, columns to underline."""
 
     file: str
@@ -22,8 +21,7 @@ class Place:
     length: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One thing that is wrong: what, where, and what to do about it."""
 
     message: str
@@ -92,8 +90,7 @@ class ParamcalcError(Exception):
             [
                 problem
                 if problem.path or problem.place
-                else replace(
-                    problem,
+                else problem._replace(
                     path=path,
                     in_key=in_key,
                     span=(problem.span[0] + offset, problem.span[1]),

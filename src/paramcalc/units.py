@@ -6,21 +6,26 @@ Parsing gives exact integers; formatting is for people and never feeds a computa
 from __future__ import annotations
 
 import re
-from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from paramcalc.errors import ParamcalcError, shorten
 
-_COUNT = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)([kmbt])", re.IGNORECASE)
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+# Compiled when first used: a command parses one or two of these, and compiling takes longer.
+_COUNT = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)([kmbtKMBT])"
 _COUNT_UNITS = {"k": 10**3, "m": 10**6, "b": 10**9, "t": 10**12}
-_BYTES = re.compile(r"(\d{1,15}(?:\.\d{1,12})?)\s*([kmgt]i?b?|b)?", re.IGNORECASE)
-_TOKENS = re.compile(r"(\d{1,15})\s*([km])?", re.IGNORECASE)
+_BYTES = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*([kmgtKMGT]i?[bB]?|[bB])?"
+_TOKENS = r"([0-9]{1,15})\s*([kmKM])?"
+_PERCENT = r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%"
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 MOST_TOKENS = 10**12
 MOST_BATCH = 10**9
 
 
 def starts_with_number(text: str) -> bool:
-    return bool(re.match(r"[-+]?[\d.]", text.strip()))
+    return bool(re.match(r"[-+]?[0-9.]", text.strip()))
 
 
 def parse_count(text: str) -> int | None:
@@ -29,11 +34,17 @@ def parse_count(text: str) -> int | None:
     >>> parse_count("1.5b")
     1500000000
     """
-    found = _COUNT.fullmatch(text.strip())
+    found = re.fullmatch(_COUNT, text.strip())
     if not found:
         return None
-    count = Fraction(found[1]) * _COUNT_UNITS[found[2].lower()]
-    return int(count) if count.denominator == 1 else None
+    count, rest = _scaled(found[1], _COUNT_UNITS[found[2].lower()])
+    return None if rest else count
+
+
+def _scaled(number: str, unit: int) -> tuple[int, int]:
+    """A decimal number times a unit: the whole part, and whether anything is left over."""
+    whole, _, places = number.partition(".")
+    return divmod(int(whole + places) * unit, 10 ** len(places))
 
 
 def parse_bytes(text: str, *, card: bool = False) -> int:
@@ -42,15 +53,15 @@ def parse_bytes(text: str, *, card: bool = False) -> int:
     >>> parse_bytes("24gb"), parse_bytes("24gb", card=True)
     (24000000000, 25769803776)
     """
-    found = _BYTES.fullmatch(text.strip())
+    found = re.fullmatch(_BYTES, text.strip())
     hint = "write it with a unit: `24gb`, `24GiB`, or the bytes"
     if not found:
         raise ParamcalcError(f"`{shorten(text)}` is no size", hint)
-    number, unit = Fraction(found[1]), (found[2] or "").lower()
-    if not unit and number < 10**6:
+    unit = (found[2] or "").lower()
+    if not unit and len(found[1].partition(".")[0]) < 7:
         raise ParamcalcError(f"`{shorten(text)}` has no unit", f"did you mean `{text}gb`?")
     base = 1024 if "i" in unit or card else 1000
-    size = int(number * base ** _POWERS.get(unit[:1], 0))
+    size, _ = _scaled(found[1], base ** _POWERS.get(unit[:1], 0))
     if size <= 0 or size > 10**18:
         raise ParamcalcError(f"`{shorten(text)}` is no sensible size", hint)
     return size
@@ -58,7 +69,7 @@ def parse_bytes(text: str, *, card: bool = False) -> int:
 
 def parse_tokens(text: str) -> int:
     """A number of tokens: ``8192``, ``32k`` = 32,768, ``1m`` = 1,048,576."""
-    found = _TOKENS.fullmatch(text.strip().replace(",", "").replace("_", ""))
+    found = re.fullmatch(_TOKENS, text.strip().replace(",", "").replace("_", ""))
     if not found:
         raise ParamcalcError(
             f"`{shorten(text)}` is no number of tokens", "write `8192` or `32k` (32,768)"
@@ -73,9 +84,11 @@ def parse_tokens(text: str) -> int:
 
 def parse_percent(text: str) -> Fraction:
     """``20%`` as an exact fraction of one hundred."""
-    found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,6})?)\s*%", text.strip())
+    found = re.fullmatch(_PERCENT, text.strip())
     if not found:
         raise ParamcalcError(f"`{shorten(text)}` is no percentage", "write `20%`")
+    from fractions import Fraction
+
     return Fraction(found[1])
 
 

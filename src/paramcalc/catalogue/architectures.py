@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from paramcalc.catalogue import strict_yaml
 from paramcalc.catalogue.files import data_folders, find_data, read_text
@@ -18,8 +17,7 @@ from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A text and where it came from."""
 
     file: str

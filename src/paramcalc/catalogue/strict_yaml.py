@@ -8,7 +8,7 @@ floats; everything else, ``no`` and ``12:30:00`` too, is text.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -28,11 +28,11 @@ _CONSTANTS = {
     "~": None,
     "": None,
 }
-_INTEGER = re.compile(r"[-+]?\d[\d_]*")
-_FLOAT = re.compile(r"[-+]?(\d[\d_]*\.\d*|\.\d+)([eE][-+]?\d+)?|[-+]?\d+[eE][-+]?\d+")
+# Compiled when first used: most files hold no number that needs them, and no deep nesting.
+_INTEGER = r"[-+]?[0-9][0-9_]*"
+_FLOAT = r"[-+]?([0-9][0-9_]*\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
 _MOST_OPEN = 600
-_BRACKET = re.compile(r"[\[\]{}]")
-_DEEP_BLOCK = re.compile(rf"^[^\w\n#]{{{_MOST_OPEN}}}", re.MULTILINE)
+_DEEP_BLOCK = rf"(?m)^[^\w\n#]{{{_MOST_OPEN}}}"
 _PLAIN_TAGS = {
     "tag:yaml.org,2002:str",
     "tag:yaml.org,2002:map",
@@ -50,8 +50,9 @@ def load(text: str, file: str) -> Any:
 
 def _compose(text: str, file: str) -> Any:
     _check_depth(text, file)
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, file) from None
@@ -59,7 +60,8 @@ def _compose(text: str, file: str) -> Any:
         reason = str(getattr(error, "reason", "")) or "not valid YAML"
         raise ParamcalcError(f"cannot read `{file}`: {shorten(reason)}") from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if node is None:
         raise ParamcalcError(f"`{file}` holds nothing but comments")
     return node
@@ -71,11 +73,13 @@ def _check_depth(text: str, file: str) -> None:
     Flow collections nest by brackets, block collections by columns.
     """
     depth = 0
-    for bracket in _BRACKET.finditer(text):
-        depth += 1 if bracket.group() in "[{" else -1
-        if depth > _MOST_OPEN:
-            raise ParamcalcError(f"`{file}` is nested too deep")
-    if _DEEP_BLOCK.search(text):
+    if text.count("[") + text.count("{") > _MOST_OPEN:
+        for bracket in re.finditer(r"[\[\]{}]", text):
+            depth += 1 if bracket.group() in "[{" else -1
+            if depth > _MOST_OPEN:
+                raise ParamcalcError(f"`{file}` is nested too deep")
+    longest = max(map(len, text.split("\n")))
+    if longest > _MOST_OPEN and re.search(_DEEP_BLOCK, text):
         raise ParamcalcError(f"`{file}` is nested too deep")
 
 
@@ -137,13 +141,15 @@ class _Builder:
             return _CONSTANTS[text]
         if not (text[0].isdigit() or text[0] in "+-."):
             return text
+        if text[0] != "0" and len(text) < _LONGEST_NUMBER and text.isascii() and text.isdigit():
+            return int(text)
         if len(text) > _LONGEST_NUMBER and text.lstrip("+-").isdigit():
             raise self.error(node, f"a number of {len(text):,} digits is larger than any size")
-        if _INTEGER.fullmatch(text):
+        if re.fullmatch(_INTEGER, text):
             if text.lstrip("+-")[0] == "0" and len(text.lstrip("+-")) > 1:
                 raise self.error(node, f"`{text}` starts with a zero; is it a text or a number?")
             return int(text)
-        return float(text) if _FLOAT.fullmatch(text) else text
+        return float(text) if re.fullmatch(_FLOAT, text) else text
 
     def error(self, node: Any, message: str) -> ParamcalcError:
         mark = node.start_mark
@@ -153,30 +159,50 @@ class _Builder:
 
 
 def locate(problem: Problem, text: str, file: str) -> tuple[Problem, bool]:
-    """The problem with its place in this text, and whether its whole path was found there."""
-    if problem.place is not None or not problem.path:
+    """The problem with its place in this text, and whether its whole path was found there.
+
+    A tree that was not read from a text has no places: there a problem keeps its path.
+    """
+    if problem.place is not None or not problem.path or not text:
         return problem, problem.place is not None
-    node = _compose(text, file)
-    found = key_node = None
+    node = _composed(text, file)
+    path = problem.path
+    if path[0] == "modules" and _step(node, "modules") is None:
+        path = path[1:]  # a tree of modules without sections
+    key_node: Any = None
     depth = 0
-    for depth, key in enumerate(problem.path, 1):
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        pair = next((pair for pair in pairs if pair[0].value == key), None)
-        if pair is None:
-            depth -= 1
+    for key in path:
+        step = _step(node, key)
+        if step is None:
             break
-        key_node, node = pair
-        found = key_node
-    whole = depth == len(problem.path)
-    if found is None:
-        return replace(problem, place=Place(file, 1, 1)), False
+        key_node, node = step
+        depth += 1
+    if key_node is None:
+        return problem._replace(place=place_at(text, file, 0, 0, 1)), False
+    whole = depth == len(path)
     target = key_node if problem.in_key or not whole or not _is_line(node) else node
     start, length = problem.span if target is node or problem.in_key else (0, 0)
-    column = target.start_mark.column + start + (1 if target.style in ("'", '"') else 0)
-    place = place_at(
-        text, file, target.start_mark.line, column, length or len(target.value) - start
-    )
-    return replace(problem, place=place), whole
+    quoted = getattr(target, "style", None) in ("'", '"')
+    column = target.start_mark.column + start + (1 if quoted else 0)
+    length = length or (len(target.value) - start if _is_line(target) else 1)
+    place = place_at(text, file, target.start_mark.line, column, length)
+    return problem._replace(place=place), whole
+
+
+@lru_cache(maxsize=1)
+def _composed(text: str, file: str) -> Any:
+    """The nodes of a text, kept while its problems are placed one after the other."""
+    return _compose(text, file)
+
+
+def _step(node: Any, key: str) -> tuple[Any, Any] | None:
+    """The nodes of a key and of its value; an element of a list is found by its number."""
+    if isinstance(node, yaml.MappingNode):
+        return next((pair for pair in node.value if pair[0].value == key), None)
+    if isinstance(node, yaml.SequenceNode) and key.isdecimal() and int(key) < len(node.value):
+        element = node.value[int(key)]
+        return element, element
+    return None
 
 
 def _is_line(node: Any) -> bool:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from paramcalc.catalogue.architectures import Source, parse_source
 from paramcalc.catalogue.files import find_data, read_text
@@ -22,12 +21,10 @@ _HEADING = re.compile(r"^(?P<name>[^\s#:][^:\n]*):", re.MULTILINE)
 _SPELLINGS = re.compile(
     r"^(?P<name>[^\s#:_][^:\n]*):|^  (?:hub|aliases): *\[?(?P<others>[^\]\n]*)", re.MULTILINE
 )
-_SEPARATORS = re.compile(r"[^a-z0-9]+")
 _SHORTEST_PREFIX = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One entry: its name, what the file says of it, and where."""
 
     name: str
@@ -41,7 +38,7 @@ def normal(name: str) -> str:
     >>> normal("Llama_3.1 8B") == normal("llama-3.1-8b")
     True
     """
-    return _SEPARATORS.sub("", name.lower())
+    return "".join(c for c in name.lower() if c.isascii() and c.isalnum())
 
 
 class Table:
@@ -82,7 +79,7 @@ class Table:
 
     def spellings(self) -> Mapping[str, tuple[Path, str]]:
         """Every spelling to the file and name of its entry; an entry's own name wins."""
-        return _spellings(self.file, self.texts)
+        return _spellings(self.texts)
 
     def _by_prefix(self, wanted: str) -> tuple[Path, str] | None:
         if len(wanted) < _SHORTEST_PREFIX:
@@ -130,9 +127,7 @@ def _texts(file: str) -> tuple[tuple[Path, str], ...]:
 
 
 @lru_cache(maxsize=16)
-def _spellings(
-    file: str, texts: tuple[tuple[Path, str], ...]
-) -> Mapping[str, tuple[Path, str]]:
+def _spellings(texts: tuple[tuple[Path, str], ...]) -> Mapping[str, tuple[Path, str]]:
     own: dict[str, tuple[Path, str]] = {}
     other: dict[str, tuple[Path, str]] = {}
     for path, text in texts:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from paramcalc.catalogue.table import Entry, Table, normal
 from paramcalc.core.fit import Device
@@ -79,8 +78,7 @@ def _engine_card(name: str) -> Mapping[str, Any]:
     return entry.card if entry else {}
 
 
-@dataclass(frozen=True, slots=True)
-class RuleOfThumb:
+class RuleOfThumb(NamedTuple):
     """Percent of the weights that KV cache, activations and runtime typically add."""
 
     low: int

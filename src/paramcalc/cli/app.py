@@ -58,7 +58,7 @@ class LazyGroup(TyperGroup):
 def load_command(name: str) -> Any:
     """The command of one module, made by Typer."""
     module = import_module(f"paramcalc.cli.{name}_command")
-    app = _app()
+    app = _app(add_completion=False)
     app.command(name, no_args_is_help=name in ("count", "memory", "fit", "show", "compare"))(
         module.run
     )
@@ -68,7 +68,6 @@ def load_command(name: str) -> Any:
 def _app(**settings: Any) -> typer.Typer:
     # Plain help: boxed help costs twice the time of the whole command.
     return typer.Typer(
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -84,9 +83,9 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-def command() -> Any:
-    """The whole command line."""
-    app = _app(cls=LazyGroup, no_args_is_help=True)
+def command(*, completing: bool = False) -> Any:
+    """The whole command line; while a shell asks what could follow, with Typer's own answers."""
+    app = _app(cls=LazyGroup, no_args_is_help=True, add_completion=completing)
 
     @app.callback()
     def root(

@@ -26,11 +26,11 @@ def run(
     """
     form = chosen_format(form, json)
 
-    from paramcalc.catalogue.check import check_file
+    from paramcalc.catalogue.check import check_files
     from paramcalc.report import checks
     from paramcalc.report.output import emit
 
-    found = [check_file(file) for file in files]
+    found = check_files(files)
     emit(
         form,
         "check",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from paramcalc.cli import options
 from paramcalc.cli.options import chosen_format, one_of, settings, whole
+
+if TYPE_CHECKING:
+    from paramcalc.report.page import Page
 
 BREAKDOWNS = ("module", "layer", "kind", "tensor")
 
@@ -39,21 +42,28 @@ def run(
         by = "layer"
 
     from paramcalc.api import ladder_sizes
-    from paramcalc.core.explain import count_steps
-    from paramcalc.report import count, records
+    from paramcalc.report import records
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
 
     found = load(model, overrides=settings(set_), symbolic=explain)
-    steps = count_steps(found) if explain else None
     sizes = ladder_sizes(found)
+    steps = None
+    if explain:
+        from paramcalc.core.explain import count_steps
+
+        steps = count_steps(found)
+
+    def page() -> Page:
+        from paramcalc.report.count import page
+
+        return page(found, by=by, expand=expand, depth=levels, sizes=sizes, steps=steps, gib=gib)
+
     emit(
         form,
         "count",
         lambda: [records.count(found, by=by, expand=expand, sizes=sizes, steps=steps)],
-        lambda: count.page(
-            found, by=by, expand=expand, depth=levels, sizes=sizes, steps=steps, gib=gib
-        ),
+        page,
         gib=gib,
         colour=color,
     )

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from paramcalc.cli import options
 from paramcalc.cli.options import chosen_format, named_precisions, settings, whole
+
+if TYPE_CHECKING:
+    from paramcalc.report.page import Page
 
 
 def run(
@@ -35,7 +40,6 @@ def run(
     form = chosen_format(form, json)
 
     from paramcalc import api
-    from paramcalc.report import fit as pages
     from paramcalc.report import records
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
@@ -52,12 +56,18 @@ def run(
         overhead=overhead,
         explain=explain,
     )
+
+    def page() -> Page:
+        from paramcalc.report.fit import page
+
+        return page(answer, explain=explain, gib=gib)
+
     if not quiet:
         emit(
             form,
             "fit",
             lambda: [records.fit(answer, explain=explain)],
-            lambda: pages.page(answer, explain=explain, gib=gib),
+            page,
             gib=gib,
             colour=color,
         )

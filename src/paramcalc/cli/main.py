@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -13,14 +14,16 @@ _COMPLETION = "_PARAMCALC_COMPLETE"
 
 def run() -> NoReturn:
     """Run the command line of this process and end it."""
+    # A command allocates much and drops little: the collector would only walk over it.
+    gc.disable()
     code = main(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-    except (BrokenPipeError, ValueError, AttributeError):
-        code = code or PIPE_CLOSED
-    if code == PIPE_CLOSED:
-        _forget_stdout()
-    sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError, AttributeError):
+            code = code or PIPE_CLOSED
+    # Everything is written: taking a few hundred modules down in order is a sixth of the time.
+    os._exit(code)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,7 +48,7 @@ def _dispatch(arguments: list[str]) -> int:
     from paramcalc.cli.app import command
 
     if _COMPLETION in os.environ:
-        command()(prog_name="paramcalc")
+        command(completing=True)(prog_name="paramcalc")
         return OK
     root = command()
     with root.make_context("paramcalc", arguments) as context:
@@ -94,8 +97,3 @@ def _say(text: str) -> None:
     """Write to standard error, whatever characters it can show."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
-
-
-def _forget_stdout() -> None:
-    """The reader has gone: what is still buffered must not raise when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from paramcalc.cli import options
 from paramcalc.cli.options import chosen_format, named_precisions, settings, whole
+
+if TYPE_CHECKING:
+    from paramcalc.report.page import Page
 
 
 def run(
@@ -28,7 +33,6 @@ def run(
 
     from paramcalc.api import formats, workload
     from paramcalc.core.inference import memory
-    from paramcalc.report import memory as pages
     from paramcalc.report import records
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
@@ -44,11 +48,17 @@ def run(
     )
     names = named_precisions(precision, "memory")
     rows = [memory(found, one, work, explain=explain) for one in formats(names)]
+
+    def page() -> Page:
+        from paramcalc.report.memory import page
+
+        return page(found, rows, explain=explain, gib=gib)
+
     emit(
         form,
         "memory",
         lambda: [records.memory(found, rows, explain=explain)],
-        lambda: pages.page(found, rows, explain=explain, gib=gib),
+        page,
         gib=gib,
         colour=color,
     )

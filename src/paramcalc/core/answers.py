@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from paramcalc.core.expression import Call, Expression
 from paramcalc.core.scope import Scope
 from paramcalc.core.spec import Block
-from paramcalc.core.tree import Entry, Leaf, Module, Names, Nested, Use
+from paramcalc.core.tree import Entry, Leaf, Module, Names, Nested, Path, Use
 from paramcalc.errors import ParamcalcError, did_you_mean
 
-_MOST_STEPS = 400_000
-_DEEPEST_USE = 30
+_MOST_STEPS = 50_000
 
 
 class Answers:
@@ -22,21 +21,22 @@ class Answers:
         self.blocks = blocks
         self.names = names
         self._steps = 0
-        self._depth = 0
+
+    @property
+    def is_exhausted(self) -> bool:
+        return self._steps > _MOST_STEPS
 
     def groups(
-        self, entry: Entry, index: str, indices: range, scope: Mapping[str, Any]
+        self, entry: Entry, variable: str, indices: range, scope: Mapping[str, Any]
     ) -> Iterator[range | tuple[int, ...]]:
         """``indices`` cut into groups of equal copies, in order of first appearance."""
-        condition = entry.key.condition
-        body = entry.node.names | (condition.names if condition else frozenset())
-        if index not in body:
+        if variable not in entry.inner_names:
             yield indices
             return
         found: dict[tuple[Any, ...], list[int]] = {}
         for number in indices:
-            inner = Scope(scope, {index: number})
-            answers = tuple(self._body(entry, inner, frozenset({index})))
+            inner = Scope(scope, {variable: number})
+            answers = tuple(self._body(entry, inner, frozenset({variable})))
             found.setdefault(answers, []).append(number)
         for numbers in found.values():
             whole = numbers[-1] - numbers[0] + 1 == len(numbers)
@@ -45,21 +45,26 @@ class Answers:
     def bind(self, use: Use, scope: Mapping[str, Any]) -> Scope:
         """The scope of a block's body: its parameters over the global names."""
         block = self.blocks[use.call.name]
-        arguments, keywords = use.call.evaluate(scope)
-        unknown = next((key for key in keywords if key not in block.parameters), None)
-        bound = dict(zip(block.parameters, arguments, strict=False)) | keywords
-        if unknown or len(arguments) > len(block.parameters) or len(bound) < len(block.parameters):
-            wanted = ", ".join(block.parameters)
-            hint = did_you_mean(unknown, block.parameters) if unknown else None
-            raise ParamcalcError(f"the block is written `{block.name}({wanted})`", hint)
-        return Scope(self.names, bound)
+        parameters = block.parameters
+        try:
+            arguments, keywords = use.call.evaluate(scope)
+            unknown = next((key for key in keywords if key not in parameters), None)
+            by_position = dict(zip(parameters, arguments))
+            given = len(arguments) + len(keywords)
+            if unknown or given != len(parameters) or by_position.keys() & keywords:
+                hint = did_you_mean(unknown, parameters) if unknown else None
+                wanted = ", ".join(parameters)
+                raise ParamcalcError(f"the block is written `{block.name}({wanted})`", hint)
+        except ParamcalcError as error:
+            raise error.at(use.path) from None
+        return Scope(self.names, by_position | keywords)
 
     def _body(self, entry: Entry, scope: Mapping[str, Any], names: Names) -> Iterator[Any]:
         """Answers of one copy: its condition, then what is inside."""
         self._step()
         condition = entry.key.condition
         if condition and condition.names & names:
-            exists = bool(condition(scope))
+            exists = bool(self._value(condition, scope, entry.path, in_key=True))
             yield exists
             if not exists:
                 return
@@ -70,18 +75,17 @@ class Answers:
         if repeat is None:
             yield from self._body(entry, scope, names)
             return
-        start = repeat.start(scope) if repeat.start else 0
-        stop = repeat.stop(scope)
-        yield start, stop
-        inside = names - {repeat.index}
-        condition = entry.key.condition
-        body = entry.node.names | (condition.names if condition else frozenset())
+        first = repeat.start or Expression.of(0)
+        start, stop = (self._value(e, scope, entry.path, in_key=True) for e in (first, repeat.stop))
+        yield _plain(start), _plain(stop)
+        inside = names - {repeat.variable}
+        body = entry.inner_names
         if not body & inside or not isinstance(start, int) or not isinstance(stop, int):
             return
         # What depends on both indices is asked for every inner copy, else for the first.
-        last = stop if repeat.index in body else min(stop, start + 1)
+        last = stop if repeat.variable in body else min(stop, start + 1)
         for number in range(start, last):
-            yield from self._body(entry, Scope(scope, {repeat.index: number}), inside)
+            yield from self._body(entry, Scope(scope, {repeat.variable: number}), inside)
 
     def _node(
         self, node: Module | Leaf | Use | Nested, scope: Mapping[str, Any], names: Names
@@ -89,9 +93,9 @@ class Answers:
         if not node.names & names:
             return
         if isinstance(node, Leaf):
-            yield from _call(node.call, scope, names)
+            yield from self._call(node.call, scope, names, node.path)
         elif isinstance(node, Nested):
-            yield id(node.config(scope))
+            yield id(self._value(node.config, scope, node.path))
         elif isinstance(node, Use):
             yield from self._use(node, scope, names)
         else:
@@ -99,11 +103,15 @@ class Answers:
 
     def _module(self, module: Module, scope: Mapping[str, Any], names: Names) -> Iterator[Any]:
         if module.active and module.active.names & names:
-            yield _plain(module.active(scope))
+            yield _plain(self._value(module.active, scope, (*module.path, "$active")))
         for cache in module.caches:
-            if cache.condition and cache.condition.names & names:
-                yield bool(cache.condition(scope))
-            yield from _call(cache.call, scope, names)
+            condition = cache.condition
+            if condition and condition.names & names:
+                exists = bool(self._value(condition, scope, cache.path, in_key=True))
+                yield exists
+                if not exists:
+                    continue
+            yield from self._call(cache.call, scope, names, cache.path)
         for use in module.uses:
             yield from self._use(use, scope, names)
         for entry in module.entries:
@@ -114,31 +122,39 @@ class Answers:
         self._step()
         block = self.blocks[use.call.name]
         bound = self.bind(use, scope)
-        by_position = dict(zip(block.parameters, use.call.arguments, strict=False))
-        sources: dict[str, Expression] = by_position | use.call.keywords
+        sources = dict(zip(block.parameters, use.call.arguments)) | use.call.keywords
         depending = frozenset(key for key, source in sources.items() if source.names & names)
-        if self._depth > _DEEPEST_USE:
-            raise ParamcalcError(f"the block `{block.name}` uses itself").at(use.path)
-        self._depth += 1
         yield from self._node(block.body, bound, depending)
-        self._depth -= 1
 
-    def _step(self) -> None:
-        self._steps += 1
-        if self._steps > _MOST_STEPS:
+    def _call(
+        self, call: Call, scope: Mapping[str, Any], names: Names, path: Path
+    ) -> Iterator[Any]:
+        for part in (*call.arguments, *call.keywords.values()):
+            if part.names & names:
+                yield _plain(self._value(part, scope, path))
+
+    def _value(
+        self, expression: Expression, scope: Mapping[str, Any], path: Path, *, in_key: bool = False
+    ) -> Any:
+        self._step(1 + len(expression.text) // 64)
+        try:
+            return expression(scope)
+        except ParamcalcError as error:
+            raise error.at(path, in_key=in_key) from None
+
+    def _step(self, steps: int = 1) -> None:
+        self._steps += steps
+        if self.is_exhausted:
             raise ParamcalcError(
                 "a repeat is too long to look at each of its copies",
                 "write what does not depend on the index outside of the conditions",
             )
 
 
-def _call(call: Call, scope: Mapping[str, Any], names: Names) -> Iterator[Any]:
-    parts: Sequence[Expression] = [*call.arguments, *call.keywords.values()]
-    for part in parts:
-        if part.names & names:
-            yield _plain(part(scope))
-
-
 def _plain(value: Any) -> Any:
-    """The value as something that can be compared and hashed."""
-    return tuple(_plain(part) for part in value) if isinstance(value, list) else value
+    """The value as something that can be hashed, and that only its like is equal to."""
+    if isinstance(value, (list, tuple)):
+        return tuple(_plain(part) for part in value)
+    if isinstance(value, (bool, float)):
+        return repr(value)
+    return id(value) if isinstance(value, dict) else value

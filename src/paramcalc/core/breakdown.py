@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from paramcalc.core.model import Model, TensorGroup
 
 NORMS = "norms"
 
 
-@dataclass(slots=True)
 class Node:
-    """A module: its trained parameters in all copies, and how often it repeats in its parent."""
+    """A module: its trained parameters in all copies, and how often it repeats in its parent.
 
-    name: str
-    """Dotted path from the top, without indices: ``model.layers.self_attn``."""
-    numel: int = 0
-    indices: set[int] = field(default_factory=set)
-    categories: set[str] = field(default_factory=set)
-    children: dict[str, Node] = field(default_factory=dict)
+    ``name`` is the dotted path from the top, without indices: ``model.layers.self_attn``.
+    """
+
+    __slots__ = ("categories", "children", "indices", "name", "numel")
+
+    def __init__(self, name: str, numel: int = 0) -> None:
+        self.name = name
+        self.numel = numel
+        self.indices: set[int] = set()
+        self.categories: set[str] = set()
+        self.children: dict[str, Node] = {}
 
     @property
     def count(self) -> int:
@@ -81,13 +85,12 @@ def folded_norms(children: Iterable[Node]) -> list[Node]:
     return [*(child for child in children if child not in norms), folded]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """A row of a breakdown: a name, trained parameters, and how many tensors they are in."""
 
     name: str
     numel: int
-    count: int
+    tensors: int
 
 
 def by_kind(model: Model) -> list[Line]:

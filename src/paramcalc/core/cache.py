@@ -10,14 +10,13 @@ Source of the shapes: the modelling code of transformers and vLLM (``kv_cache_in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+from paramcalc.core.layers.checks import show
 from paramcalc.errors import ParamcalcError, did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """The cache of ``count`` equal layers, in elements."""
 
     kind: str
@@ -31,7 +30,7 @@ class Cache:
     """Cross attention: the fixed length of the encoder's output, where there is one."""
     expanded_token_numel: int = 0
     """Latent attention without absorption: elements of the expanded keys and values."""
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # tuple.count is of no use here
 
     def tokens(self, context: int) -> int:
         """How many tokens of a context are kept."""
@@ -110,7 +109,7 @@ def make_cache(kind: str, arguments: list[Any], keywords: Mapping[str, Any]) -> 
     """The cache that ``$cache: kind(…)`` describes; sizes must be whole and not negative."""
     for value in (*arguments, *keywords.values()):
         if value is not None and (not isinstance(value, int) or value < 0):
-            raise ParamcalcError(f"a size of a cache must be a whole number, found {value!r}")
+            raise ParamcalcError(f"a size of a cache must be a whole number, found {show(value)}")
     make = CACHE_KINDS[kind]
     try:
         return make(*arguments, **keywords)

@@ -7,32 +7,33 @@ grouped by the answers that its expressions give: two layers with equal answers 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, NamedTuple
 
 from paramcalc.core.answers import Answers
 from paramcalc.core.cache import Cache, make_cache
-from paramcalc.core.expression import Expression
+from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
-from paramcalc.core.layers import WITHOUT_TENSORS, Slot, expand_call
+from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
 from paramcalc.core.model import TensorGroup, Tied
+from paramcalc.core.names import below_root, check_unique, index_of, renamed
 from paramcalc.core.scope import Globals, Scope
 from paramcalc.core.spec import Spec
-from paramcalc.core.ties import apply_ties, check_unique, rename, strip_root
+from paramcalc.core.ties import apply_ties
 from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
 from paramcalc.errors import ParamcalcError, Problem, shorten
 
 FindSpec = Callable[[str, str | None], Spec]
 """Finds the spec for a ``model_type`` and a class name (None: the usual class)."""
 
-_MOST_GROUPS = 200_000
+_MOST_ENTRIES = 100_000
 _MOST_PROBLEMS = 50
 _DEEPEST_NESTING = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(NamedTuple):
+    """What a spec describes for one configuration."""
+
     groups: tuple[TensorGroup, ...]
     caches: tuple[Cache, ...]
     ties: tuple[Tied, ...]
@@ -44,7 +45,7 @@ class Where(NamedTuple):
 
     prefix: str = ""
     indices: tuple[Sequence[int], ...] = ()
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # tuple.count is of no use here
     """Copies of this place: the product of the repeats around it."""
     running: int = 1
     """Copies that run for one token."""
@@ -55,10 +56,11 @@ class Where(NamedTuple):
         """Below a module; a name that is a number is an index."""
         prefix, indices = self.prefix, self.indices
         for part in name.split("."):
-            if part.isdigit():
-                prefix, indices = f"{prefix}{{}}.", (*indices, (int(part),))
-            else:
+            index = index_of(part)
+            if index is None:
                 prefix = f"{prefix}{part}."
+            else:
+                prefix, indices = f"{prefix}{{}}.", (*indices, (index,))
         return self._replace(prefix=prefix, indices=indices)
 
     def repeated(self, name: str, indices: Sequence[int], count: int, running: int) -> Where:
@@ -86,17 +88,13 @@ def expand(
     `ParamcalcError` with all problems found.
     """
     expander = _Expander(spec, configuration, find_spec, symbolic, _depth)
-    expander.module(spec.modules, Where(), expander.names)
-    if expander.problems:
-        raise ParamcalcError(expander.problems)
-    check_unique(expander.groups)
-    groups, ties = apply_ties(spec.ties, expander.groups, expander.names)
-    groups = rename(strip_root(groups, spec.root), spec.rename)
-    caches = tuple(replace(cache, count=count) for cache, count in expander.caches.items())
-    context = spec.context(expander.names) if spec.context else None
-    return Expansion(
-        tuple(groups), caches, (*ties, *expander.ties), context if type(context) is int else None
-    )
+    try:
+        expander.module(spec.modules, Where(), expander.names)
+        if expander.problems:
+            raise ParamcalcError(list(dict.fromkeys(expander.problems)))
+        return expander.finished()
+    except RecursionError:
+        raise ParamcalcError(f"`{shorten(spec.name)}` is nested too deep") from None
 
 
 class _Expander:
@@ -117,19 +115,58 @@ class _Expander:
         self.caches: dict[Cache, int] = {}
         self.ties: list[Tied] = []
         self.problems: list[Problem] = []
+        self.entries = 0
+
+    def finished(self) -> Expansion:
+        """What was found, with ties, the root and new names applied."""
+        spec = self.spec
+        check_unique(self.groups)
+        groups, ties = apply_ties(spec.ties, self.groups, self.names, spec.root)
+        groups, ties = below_root(groups, [*ties, *self.ties], spec.root)
+        if spec.rename:
+            groups, ties = renamed(groups, ties, spec.rename)
+            check_unique(groups)
+        caches = (cache._replace(count=count) for cache, count in self.caches.items())
+        return Expansion(tuple(groups), tuple(caches), tuple(ties), self.context())
+
+    def context(self) -> int | None:
+        """The published context length, where it is one."""
+        try:
+            context = self.spec.context(self.names) if self.spec.context else None
+        except ParamcalcError as error:
+            raise error.at(("context",)) from None
+        if isinstance(context, int) and not isinstance(context, bool) and context > 0:
+            return int(context)
+        return None
 
     def module(self, module: Module, where: Where, scope: Mapping[str, Any]) -> None:
+        self.count_entries(len(module.entries) + len(module.uses))
         for use in module.uses:
             self.use(use, where, scope)
         for entry in module.caches:
             self.cache(entry, where, scope)
         for child in module.entries:
-            if len(self.groups) > _MOST_GROUPS or len(self.problems) > _MOST_PROBLEMS:
+            if self.is_exhausted:
                 break
             try:
                 self.entry(child, where, scope)
             except ParamcalcError as error:
                 self.problems += error.at(child.path, in_key=True).problems
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Enough was tried, or enough is wrong: nothing is to be gained by going on."""
+        return (
+            self.entries > _MOST_ENTRIES
+            or self.answers.is_exhausted
+            or len(self.problems) > _MOST_PROBLEMS
+        )
+
+    def count_entries(self, entries: int) -> None:
+        """Blocks that use each other twice and more must not grow without end."""
+        self.entries += entries
+        if self.entries > _MOST_ENTRIES:
+            raise ParamcalcError(f"there are more than {_MOST_ENTRIES:,} different modules")
 
     def entry(self, entry: Entry, where: Where, scope: Mapping[str, Any]) -> None:
         key = entry.key
@@ -137,41 +174,46 @@ class _Expander:
             self.repeat(entry, key.repeat, where, scope)
         elif key.condition is None or key.condition(scope):
             below = where.down(key.name)
-            active = entry.node.active if isinstance(entry.node, Module) else None
-            if active:
-                below = below._replace(fused=self.active(active, None, entry, scope))
+            if isinstance(entry.node, Module) and entry.node.active:
+                below = below._replace(fused=self.active(entry.node, None, scope))
             self.node(entry.node, below, scope)
 
     def repeat(
         self, entry: Entry, repeat: Repeat, where: Where, scope: Mapping[str, Any]
     ) -> None:
-        start = _count(repeat.start(scope), "start") if repeat.start else 0
-        stop = _count(repeat.stop(scope), "count")
-        size = stop - start
-        if size <= 0:
+        start = _whole(repeat.start(scope), "start") if repeat.start else 0
+        stop = _whole(repeat.stop(scope), "count")
+        size, before = stop - start, 0
+        numbers = range(int(start), int(stop))
+        if not numbers:
             return
-        for indices in self.answers.groups(entry, repeat.index, range(start, stop), scope):
-            whole = len(indices) == size
+        if where.count * size > LARGEST_NUMEL:
+            raise ParamcalcError("there would be more than 2**63 - 1 copies of a module")
+        for indices in self.answers.groups(entry, repeat.variable, numbers, scope):
+            whole = len(indices) == len(numbers)
             count = size if whole else len(indices)
-            inner = Scope(scope, {repeat.index: indices[0]})
+            inner = Scope(scope, {repeat.variable: indices[0]})
             if entry.key.condition and not entry.key.condition(inner):
                 continue
             running = count
             if isinstance(entry.node, Module) and entry.node.active:
-                running = self.active(entry.node.active, size, entry, inner)
-                running = running if whole else running * count // size
+                running = self.active(entry.node, int(size), inner)
+                if not whole:
+                    running, before = _share(running, before, count, int(size))
             self.node(entry.node, where.repeated(entry.key.name, indices, count, running), inner)
 
-    def active(
-        self, expression: Expression, size: int | None, entry: Entry, scope: Mapping[str, Any]
-    ) -> int:
+    def active(self, module: Module, size: int | None, scope: Mapping[str, Any]) -> int:
         """How many experts run for a token: a whole number, at most as many as there are."""
-        value = expression(scope)
-        if not isinstance(value, int) or value < 0 or (size is not None and value > size):
-            there = "" if size is None else f" of {size:,}"
-            raise ParamcalcError(f"{shorten(str(value))}{there} experts cannot be active").at(
-                (*entry.path, "$active")
-            )
+        path = (*module.path, "$active")
+        try:
+            value = module.active(scope) if module.active else size
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                shown = str(value) if isinstance(value, (int, float)) else type_name(value)
+                raise ParamcalcError(f"{shorten(shown)} experts cannot be active")
+            if size is not None and value > size:
+                raise ParamcalcError(f"{value:,} of {size:,} experts cannot be active")
+        except ParamcalcError as error:
+            raise error.at(path) from None
         return value
 
     def node(
@@ -198,6 +240,8 @@ class _Expander:
     def group(self, slot: Slot, where: Where) -> TensorGroup:
         place = where.down(slot.name) if slot.name else where
         size = prod(slot.shape)
+        if place.count * size > LARGEST_NUMEL:
+            raise ParamcalcError("all copies together have more than 2**63 - 1 elements")
         active = place.running * size
         if place.fused is not None and slot.shape:
             if place.fused > slot.shape[0]:
@@ -217,19 +261,18 @@ class _Expander:
         )
 
     def use(self, use: Use, where: Where, scope: Mapping[str, Any]) -> None:
-        try:
-            bound = self.answers.bind(use, scope)
-        except ParamcalcError as error:
-            raise error.at(use.path) from None
         block = self.spec.blocks[use.call.name]
-        if len(where.prefix) > 1000:
-            raise ParamcalcError(f"the block `{block.name}` uses itself").at(use.path)
-        self.module(block.body, where, bound)
+        self.module(block.body, where, self.answers.bind(use, scope))
 
     def cache(self, entry: CacheEntry, where: Where, scope: Mapping[str, Any]) -> None:
-        try:
-            if entry.condition and not entry.condition(scope):
+        if entry.condition:
+            try:
+                if not entry.condition(scope):
+                    return
+            except ParamcalcError as error:
+                self.problems += error.at(entry.path, in_key=True).problems
                 return
+        try:
             cache = make_cache(entry.call.name, *entry.call.evaluate(scope))
         except ParamcalcError as error:
             self.problems += error.at(entry.path).problems
@@ -252,24 +295,37 @@ class _Expander:
         if self.depth >= _DEEPEST_NESTING:
             raise ParamcalcError("configurations are nested too deep")
         spec = self.find_spec(model_type, nested.class_name)
-        symbolic = self.names.symbolic
-        inner = expand(
-            spec, configuration, self.find_spec, symbolic=symbolic, _depth=self.depth + 1
-        )
+        inner = self.inner(spec, configuration)
         self.groups += [_below(group, where) for group in inner.groups]
         for cache in inner.caches:
-            single = replace(cache, count=1)
+            single = cache._replace(count=1)
             self.caches[single] = self.caches.get(single, 0) + cache.count * where.count
         self.ties += [
-            replace(tie, template=where.prefix + tie.template, target=where.prefix + tie.target)
+            tie._replace(template=where.prefix + tie.template, target=where.prefix + tie.target)
             for tie in inner.ties
         ]
+
+    def inner(self, spec: Spec, configuration: Mapping[str, Any]) -> Expansion:
+        """The expansion of a nested configuration; its problems stand in its own file."""
+        symbolic, depth = self.names.symbolic, self.depth + 1
+        try:
+            return expand(spec, configuration, self.find_spec, symbolic=symbolic, _depth=depth)
+        except ParamcalcError as error:
+            raise spec.place(error) from None
+
+
+def _share(running: int, before: int, count: int, size: int) -> tuple[int, int]:
+    """The active ones among the next ``count`` of ``size`` copies, and the copies so far.
+
+    Rounded so that the shares of all groups sum to ``running``.
+    """
+    after = before + count
+    return running * after // size - running * before // size, after
 
 
 def _below(group: TensorGroup, where: Where) -> TensorGroup:
     outer = tuple(i if isinstance(i, range) else tuple(i) for i in where.indices)
-    return replace(
-        group,
+    return group._replace(
         template=where.prefix + group.template,
         indices=(*outer, *group.indices),
         count=where.count * group.count,
@@ -277,8 +333,10 @@ def _below(group: TensorGroup, where: Where) -> TensorGroup:
     )
 
 
-def _count(value: Any, what: str) -> int:
+def _whole(value: Any, what: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        shown = "null" if value is None else shorten(str(value))
-        raise ParamcalcError(f"the {what} of a repeat must be a whole number, found {shown}")
+        shown = str(value) if isinstance(value, (int, float)) else type_name(value)
+        raise ParamcalcError(
+            f"the {what} of a repeat must be a whole number, found {shorten(shown)}"
+        )
     return value

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from paramcalc.core.forms import Evaluate, Scope, compile_form, constant, refuse
+from paramcalc.core.closure import Evaluate, Scope, Span, constant, refuse, span_of
+from paramcalc.core.forms import Compiler
 from paramcalc.errors import ParamcalcError, shorten
 
 _LONGEST_TEXT = 1000
@@ -25,15 +27,22 @@ _DEEPEST = 40
 class Expression:
     """A compiled expression: call it with a scope (names to values) to get its value."""
 
-    __slots__ = ("_evaluate", "is_constant", "names", "text")
+    __slots__ = ("_evaluate", "names", "spans", "text")
 
-    def __init__(
-        self, text: str, names: frozenset[str], evaluate: Evaluate, is_constant: bool
-    ) -> None:
+    def __init__(self, text: str, spans: Mapping[str, Span], evaluate: Evaluate) -> None:
         self.text = text
-        self.names = names
-        self.is_constant = is_constant
+        self.spans = spans
+        self.names = frozenset(spans)
         self._evaluate = evaluate
+
+    @classmethod
+    def of(cls, value: Any) -> Expression:
+        """The expression that always has this value."""
+        return cls(str(value), {}, constant(value))
+
+    @property
+    def is_constant(self) -> bool:
+        return not self.names
 
     def __call__(self, scope: Scope) -> Any:
         return self._evaluate(scope)
@@ -45,17 +54,19 @@ class Expression:
 class Call:
     """A leaf of a spec: a name and its arguments, ``Linear(hidden_size, 4 * hidden_size)``."""
 
-    __slots__ = ("arguments", "keywords", "name", "names", "text")
+    __slots__ = ("arguments", "keywords", "name", "names", "span", "spans")
 
     def __init__(
-        self, text: str, name: str, arguments: list[Expression], keywords: dict[str, Expression]
+        self, name: str, span: Span, arguments: list[Expression], keywords: dict[str, Expression]
     ) -> None:
-        self.text = text
         self.name = name
+        self.span = span
         self.arguments = tuple(arguments)
         self.keywords = keywords
-        parts = [*arguments, *keywords.values()]
-        self.names: frozenset[str] = frozenset().union(*(part.names for part in parts))
+        self.spans: dict[str, Span] = {}
+        for part in (*arguments, *keywords.values()):
+            self.spans = {**part.spans, **self.spans}
+        self.names = frozenset(self.spans)
 
     def evaluate(self, scope: Scope) -> tuple[list[Any], dict[str, Any]]:
         """Values of the positional and of the named arguments."""
@@ -66,86 +77,103 @@ class Call:
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str, *, allow_text: bool = False) -> Expression:
+def parse(text: str, *, allow_text: bool = False, offset: int = 0) -> Expression:
     """Compile ``text``; raise `ParamcalcError` with the span of what is not allowed.
 
     ``allow_text``: the whole expression may be a string (a default such as ``'full'``).
+    ``offset``: where the text begins in the one that spans are counted in.
     """
-    node = _tree(text)
-    return _expression(text, node, allow_text=allow_text)
+    return _expression(text, _tree(text, offset), offset, allow_text=allow_text)
 
 
 @lru_cache(maxsize=4096)
 def parse_call(text: str) -> Call:
     """Compile a leaf such as ``Conv2d(3, 16, kernel_size=3)``."""
-    node = _tree(text)
+    node = _tree(text, 0)
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
         raise ParamcalcError(
             f"expected a layer such as `Linear(in, out)`, found `{shorten(text)}`",
             "a leaf is one call; write a size as `Parameter(size)`",
         )
-    arguments = [_expression(text, part, allow_text=True) for part in node.args]
+    arguments = [_expression(text, part, 0, allow_text=True) for part in node.args]
     keywords: dict[str, Expression] = {}
     for keyword in node.keywords:
         if keyword.arg is None:
-            raise refuse(keyword.value, "`**` arguments")
+            raise refuse(keyword, "`**`")
         if keyword.arg in keywords:
-            raise ParamcalcError(f"the argument `{keyword.arg}` is given twice")
-        keywords[keyword.arg] = _expression(text, keyword.value, allow_text=True)
-    return Call(text, node.func.id, arguments, keywords)
+            message = f"the argument `{shorten(keyword.arg)}` is given twice"
+            raise ParamcalcError(message, span=span_of(keyword))
+        keywords[keyword.arg] = _expression(text, keyword.value, 0, allow_text=True)
+    return Call(node.func.id, (node.func.col_offset, len(node.func.id)), arguments, keywords)
 
 
-def _tree(text: str) -> ast.expr:
-    _check_text(text)
+_BLANKS = str.maketrans("\t\n\r", "   ")
+
+
+def _tree(text: str, offset: int) -> ast.expr:
+    """The syntax tree, with columns that count from ``offset``."""
+    text = text.translate(_BLANKS)
+    _check_text(text, offset)
+    start = offset + len(text) - len(text.lstrip())
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
-        start = min(max((error.offset or 1) - 1, 0), max(len(text) - 1, 0))
+        at = min(max((error.offset or 1) - 1, 0), len(text.strip()) - 1)
         raise ParamcalcError(
-            f"cannot read the expression `{shorten(text)}`",
+            f"cannot read the expression `{shorten(text.strip())}`",
             "it is written as in Python: `4 * hidden_size`, `a if b else c`",
-            span=(start, 1),
+            span=(start + at, 1),
         ) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ParamcalcError(f"cannot read the expression `{shorten(text)}`") from None
+        raise ParamcalcError(f"cannot read the expression `{shorten(text.strip())}`") from None
+    if start:
+        _shift(tree, start)
+    return tree
 
 
-# Forms that Python's parser would warn about or choke on, refused before it sees them.
-_NOT_PLAIN = re.compile(r"[^ -~]|\\|(?<![\w.])[\d_.]*\d(?:[A-DF-Za-df-z]|[eE](?![+\-\d]))|\d{40}")
+def _shift(tree: ast.expr, columns: int) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.expr, ast.keyword)):
+            node.col_offset += columns
+            node.end_col_offset = (node.end_col_offset or 0) + columns
 
 
-def _check_text(text: str) -> None:
+_TEXTS = re.compile(r"'[^']*'|\"[^\"]*\"")
+_NOT_ASCII = re.compile(r"[^ -~]|\\")
+# A number that runs into a word, which Python's parser would warn about.
+_NOT_PLAIN = re.compile(r"(?<![\w.])\.?\d[\d_.]*+(?:[eE][+-]?\d[\d_]*+)?+[A-Za-z]")
+_DEEPENS = re.compile(r"\bnot\b|[-+~]\s*(?=[-+~])")
+
+
+def _check_text(text: str, offset: int) -> None:
     if len(text) > _LONGEST_TEXT:
         raise ParamcalcError(f"an expression is longer than {_LONGEST_TEXT:,} characters")
     if not text.strip():
         raise ParamcalcError("an expression is empty", "write a size, such as `4 * hidden_size`")
-    found = _NOT_PLAIN.search(text)
-    if found:
+    bare = _TEXTS.sub(lambda found: "'" * len(found.group()), text)
+    if found := _NOT_ASCII.search(text) or _NOT_PLAIN.search(bare):
         raise ParamcalcError(
             f"cannot read `{shorten(found.group())}` in an expression",
             "sizes are plain decimal whole numbers",
-            span=found.span(),
+            span=(offset + found.start(), len(found.group())),
         )
     depth = deepest = 0
-    for character in text:
-        if character in "([{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in ")]}":
-            depth -= 1
-    if deepest > _DEEPEST or len(re.findall(r"\bnot\b|[-+~]\s*(?=[-+~])", text)) > _DEEPEST:
+    for character in bare:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    if deepest > _DEEPEST or len(_DEEPENS.findall(bare)) > _DEEPEST:
         raise ParamcalcError(
             f"an expression is nested more than {_DEEPEST} deep", "name its parts under `let:`"
         )
 
 
-def _expression(text: str, node: ast.expr, *, allow_text: bool = False) -> Expression:
+def _expression(text: str, node: ast.expr, offset: int, *, allow_text: bool) -> Expression:
+    shown = text[node.col_offset - offset : (node.end_col_offset or 0) - offset]
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and allow_text:
-        return Expression(text, frozenset(), constant(node.value), is_constant=True)
-    names: set[str] = set()
+        return Expression(shown, {}, constant(node.value))
+    compiler = Compiler()
     try:
-        evaluate = compile_form(node, names)
+        evaluate = compiler(node)
     except RecursionError:
         raise ParamcalcError("an expression is nested too deep") from None
-    segment = text.strip()[node.col_offset : node.end_col_offset]
-    return Expression(segment, frozenset(names), evaluate, is_constant=not names)
+    return Expression(shown, compiler.spans, evaluate)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from paramcalc.core.inference import Workload, memory
+from paramcalc.core.inference import Workload, beside_weights, memory
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
@@ -16,18 +16,16 @@ MOST_CONTEXT = 10**12
 MOST_BATCH = 10**9
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """An accelerator; ``memory_bytes`` as its driver reports it."""
 
     name: str
     memory_bytes: int
     source: str = ""
-    card: Mapping[str, Any] = field(default_factory=dict)
+    card: Mapping[str, Any] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class PrecisionFit:
+class PrecisionFit(NamedTuple):
     """The verdict for one precision. ``None``: no bound (a cache that does not grow)."""
 
     memory: Memory
@@ -55,8 +53,7 @@ class PrecisionFit:
         return low <= self.available_bytes < high
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(NamedTuple):
     """The verdict about the precisions asked for, and what else would fit."""
 
     model: Model
@@ -109,19 +106,21 @@ def fit(
 def _row(
     model: Model, device: Device, workload: Workload, precision: Format, explain: bool
 ) -> PrecisionFit:
-    def fits_with(**changes: int) -> bool:
-        changed = replace(workload, **changes)
-        needed = memory(model, precision, changed).total_bytes
-        return needed <= changed.gpus * device.memory_bytes
+    found = memory(model, precision, workload, explain=explain)
+    weights = found.weights_bytes
+
+    def fits(changed: Workload) -> bool:
+        rest = sum(part.bytes for part in beside_weights(model, weights, changed))
+        return weights + rest <= changed.gpus * device.memory_bytes
 
     grows = any(cache.grows for cache in model.caches) and workload.overhead is None
     per_sequence = bool(model.caches) and workload.overhead is None
     return PrecisionFit(
-        memory(model, precision, workload, explain=explain),
+        found,
         workload.gpus * device.memory_bytes,
-        _least(lambda gpus: fits_with(gpus=gpus), MOST_GPUS),
-        _most(lambda context: fits_with(context=context), MOST_CONTEXT) if grows else None,
-        _most(lambda batch: fits_with(batch=batch), MOST_BATCH) if per_sequence else None,
+        _least(lambda n: fits(workload._replace(gpus=n)), MOST_GPUS),
+        _most(lambda n: fits(workload._replace(context=n)), MOST_CONTEXT) if grows else None,
+        _most(lambda n: fits(workload._replace(batch=n)), MOST_BATCH) if per_sequence else None,
     )
 
 

@@ -10,19 +10,31 @@ from paramcalc.errors import ParamcalcError
 
 def type_name(value: Any) -> str:
     """What a value is, in a user's words."""
+    if value is None:
+        return "nothing (null)"
+    if callable(value):
+        return "a function"
     names = {str: "a text", list: "a list", tuple: "a list", dict: "a mapping", bool: "a boolean"}
     return names.get(type(value), "a number")
 
 
-
 def ceil_div(a: int, b: int) -> int:
     """How many groups of ``b`` hold ``a``: the quotient, rounded up."""
+    _whole("ceil_div", a, b)
     return -(int(a) // -int(b))
 
 
 def round_up(value: int, multiple: int) -> int:
     """The least multiple of ``multiple`` that is at least ``value``."""
+    _whole("round_up", value, multiple)
     return ceil_div(value, multiple) * int(multiple)
+
+
+def _whole(name: str, *values: Any) -> None:
+    for value in values:
+        if not isinstance(value, int):
+            found = "a fraction" if isinstance(value, float) else type_name(value)
+            raise ParamcalcError(f"`{name}` needs whole numbers, found {found}")
 
 
 def _length(value: Any) -> int:
@@ -31,15 +43,15 @@ def _length(value: Any) -> int:
     return len(value)
 
 
-def _numbers(arguments: tuple[Any, ...]) -> list[Any]:
-    flat = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list) else arguments
-    if not flat or any(not isinstance(value, (int, float)) for value in flat):
-        raise ParamcalcError("expected numbers")
-    return list(flat)
-
-
-def _sum(*arguments: Any) -> Any:
-    return sum(_numbers(arguments)) if arguments != ([],) else 0
+def _numbers(name: str, arguments: tuple[Any, ...]) -> list[Any]:
+    """The arguments, or the entries of the one list that is the argument."""
+    one_list = len(arguments) == 1 and isinstance(arguments[0], (list, tuple))
+    values = list(arguments[0] if one_list else arguments)
+    if wrong := [value for value in values if not isinstance(value, (int, float))]:
+        raise ParamcalcError(f"`{name}` needs numbers, found {type_name(wrong[0])}")
+    if not values and name != "sum":
+        raise ParamcalcError(f"`{name}` needs at least one number")
+    return values
 
 
 def _int(value: Any) -> int:
@@ -49,9 +61,9 @@ def _int(value: Any) -> int:
 
 
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "min": lambda *a: min(_numbers(a)),
-    "max": lambda *a: max(_numbers(a)),
-    "sum": _sum,
+    "min": lambda *values: min(_numbers("min", values)),
+    "max": lambda *values: max(_numbers("max", values)),
+    "sum": lambda *values: sum(_numbers("sum", values)),
     "len": _length,
     "int": _int,
     "ceil_div": ceil_div,

@@ -6,8 +6,7 @@ architecture keeps. Engines pad and round on top; what the runtime adds is an es
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
 
 from paramcalc.core.cache import Cache
 from paramcalc.core.memory import (
@@ -27,11 +26,17 @@ from paramcalc.core.trace import Trace
 from paramcalc.core.weights import weights_bytes
 from paramcalc.errors import ParamcalcError
 
+if TYPE_CHECKING:
+    from fractions import Fraction
+
 LEFT_OUT = ("activations while a prompt is read", "padding and rounding of the engine")
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+STATE_FORMAT = Format("bf16", 1, 2)
+"""Recurrent state is kept in the model's own precision, whatever the cache's."""
+
+
+class Engine(NamedTuple):
     """What an engine takes on each device whatever the model: lowest, usual, highest bytes."""
 
     name: str
@@ -41,8 +46,7 @@ class Engine:
     source: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
+class Workload(NamedTuple):
     """What a model is asked to do, and on how many devices."""
 
     engine: Engine
@@ -53,7 +57,7 @@ class Workload:
     overhead: tuple[Fraction, Fraction] | None = None
     """Percent of the weights, lowest and highest, that stand for cache, activations, runtime."""
     overhead_source: str = ""
-    state_format: Format = field(default_factory=lambda: Format("bf16", 1, 2))
+    state_format: Format = STATE_FORMAT
 
 
 def kv_cache_bytes(
@@ -89,11 +93,10 @@ def state_bytes(
     trace = trace or Trace.off()
     sequences = trace.number("batch", batch)
     total = 0
-    for cache in model.caches:
-        if cache.sequence_numel:
-            numel = sequences * (cache.count * cache.sequence_numel)
-            label = f"recurrent state of {int(cache.count)} layers"
-            total = total + trace.note(label, state_format.bytes(numel), "bytes")
+    for number, cache in enumerate(c for c in model.caches if c.sequence_numel):
+        numel = sequences * (cache.count * cache.sequence_numel)
+        label = f"recurrent state {number + 1}: {int(cache.count)} layers"
+        total = total + trace.note(label, state_format.bytes(numel), "bytes")
     return total
 
 
@@ -112,12 +115,8 @@ def memory(
         )
     trace = Trace(on=explain)
     weights = weights_bytes(model, precision, trace)
-    parts = [Part(WEIGHTS, weights, source=precision.source)]
-    if workload.overhead:
-        parts.append(_rule_of_thumb(weights, workload, trace))
-    else:
-        parts += _counted(model, workload, trace)
-    total = summed("total", parts)
+    beside = beside_weights(model, weights, workload, trace)
+    total = summed("total", [Part(WEIGHTS, weights, source=precision.source), *beside])
     trace.note("total", total.bytes, "bytes", exactness=total.exactness)
     stored = model.parameters.stored
     return Memory(
@@ -127,6 +126,16 @@ def memory(
         _assumptions(model, workload),
         tuple(trace.steps),
     )
+
+
+def beside_weights(
+    model: Model, weights: int, workload: Workload, trace: Trace | None = None
+) -> list[Part]:
+    """What a workload needs besides ``weights`` bytes of weights."""
+    trace = trace or Trace.off()
+    if workload.overhead:
+        return [_rule_of_thumb(weights, workload.overhead, workload.overhead_source, trace)]
+    return _counted(model, workload, trace)
 
 
 def _counted(model: Model, workload: Workload, trace: Trace) -> list[Part]:
@@ -150,16 +159,17 @@ def _counted(model: Model, workload: Workload, trace: Trace) -> list[Part]:
     ]
 
 
-def _rule_of_thumb(weights: int, workload: Workload, trace: Trace) -> Part:
+def _rule_of_thumb(
+    weights: int, percent: tuple[Fraction, Fraction], source: str, trace: Trace
+) -> Part:
     """Cache, activations and runtime as a share of the weights; the middle of the range."""
-    low, high = workload.overhead or (Fraction(0), Fraction(0))
+    low, high = percent
     middle = (low + high) / 2
-    share, whole = middle.numerator, 100 * middle.denominator
-    result = weights * share // whole
     label = f"rule of thumb: {float(middle):g} % of the weights"
-    size = trace.note(label, result, "bytes", workload.overhead_source, "estimated")
-    ends = (int(weights) * end / 100 for end in (low, high))
-    return Part(OVERHEAD, size, *(int(end) for end in ends), source=workload.overhead_source)
+    result = weights * middle.numerator // (100 * middle.denominator)
+    size = trace.note(label, result, "bytes", source, "estimated")
+    least, most = (int(int(weights) * end / 100) for end in (low, high))
+    return Part(OVERHEAD, size, least, most, source)
 
 
 def _assumptions(model: Model, workload: Workload) -> Assumptions:

@@ -6,32 +6,39 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
+from paramcalc.core.closure import Span
 from paramcalc.core.expression import Expression, parse
 from paramcalc.errors import ParamcalcError, shorten
 
 DEFAULT_INDEX = "i"
-_NAME = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
+MODULE_PATH = re.compile(r"[A-Za-z0-9_\-]+(\.[A-Za-z0-9_\-]+)*")
 _INDEX = re.compile(r"\s*([A-Za-z_]\w*)\s+in\s+")
+_CONDITION = re.compile(r"\s+if\s|\s+if$")
 
 
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """``start`` (None: 0) to ``stop``, exclusive, with ``index`` naming the running number."""
+class Repeat(NamedTuple):
+    """``start`` (None: 0) to ``stop``, exclusive; ``variable`` names the running number."""
 
-    index: str
+    variable: str
     start: Expression | None
     stop: Expression
 
     @property
+    def spans(self) -> Mapping[str, Span]:
+        return {**self.stop.spans, **(self.start.spans if self.start else {})}
+
+    @property
     def names(self) -> frozenset[str]:
-        return self.stop.names | (self.start.names if self.start else frozenset())
+        return frozenset(self.spans)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
+    """A key, read. Spans of its expressions count from the beginning of the key."""
+
     name: str
     repeat: Repeat | None = None
     condition: Expression | None = None
@@ -40,52 +47,50 @@ class Key:
 @lru_cache(maxsize=4096)
 def parse_key(text: str) -> Key:
     """Read a key; raise `ParamcalcError` with the span of what is wrong."""
-    found = _NAME.match(text)
+    found = MODULE_PATH.match(text)
     if not found:
         raise ParamcalcError(
             f"`{shorten(text)}` is no name of a module",
             "names are letters, digits, `_` and `-`; repeats are written `layers[n]`",
         )
-    name, rest = found.group(), text[found.end() :]
+    name, end = found.group(), found.end()
     repeat = None
-    if rest.startswith("["):
-        inside = _bracketed(rest)
-        repeat = _repeat(inside, found.end() + 1)
-        rest = rest[len(inside) + 2 :]
-    condition = None
-    if rest.strip():
-        word, _, condition_text = rest.strip().partition(" ")
-        if word != "if" or not rest[0].isspace():
-            raise ParamcalcError(
-                f"expected `[…]` or `if …` after `{name}`, found `{shorten(rest.strip())}`",
-                span=(len(text) - len(rest), len(rest)),
-            )
-        condition = _parse_at(condition_text, text.rindex(condition_text))
-    return Key(name, repeat, condition)
+    if text.startswith("[", end):
+        closing = _closing(text, end)
+        repeat = _repeat(text[end + 1 : closing], end + 1)
+        end = closing + 1
+    if not text[end:].strip():
+        return Key(name, repeat)
+    condition = _CONDITION.match(text, end)
+    if not condition:
+        rest = text[end:].strip()
+        raise ParamcalcError(
+            f"expected `[…]` or `if …` after `{shorten(name)}`, found `{shorten(rest)}`",
+            span=(text.index(rest, end), len(rest)),
+        )
+    return Key(name, repeat, parse(text[condition.end() :], offset=condition.end()))
 
 
-def _bracketed(text: str) -> str:
-    """What stands between the first bracket and the one that closes it."""
+def _closing(text: str, opening: int) -> int:
+    """Where the bracket that opens at ``opening`` is closed."""
     depth = 0
-    for position, character in enumerate(text):
-        depth += (character == "[") - (character == "]")
+    for position in range(opening, len(text)):
+        depth += (text[position] == "[") - (text[position] == "]")
         if depth == 0:
-            return text[1:position]
-    raise ParamcalcError(f"a bracket is not closed in `{shorten(text)}`")
+            return position
+    raise ParamcalcError(f"a bracket is not closed in `{shorten(text)}`", span=(opening, 1))
 
 
 def _repeat(inside: str, offset: int) -> Repeat:
-    index, body = DEFAULT_INDEX, inside
-    named = _INDEX.match(inside)
-    if named:
-        index, body = named.group(1), inside[named.end() :]
+    variable, body = DEFAULT_INDEX, inside
+    if named := _INDEX.match(inside):
+        variable, body = named.group(1), inside[named.end() :]
         offset += named.end()
     colon = _colon(body)
     if colon is None:
-        return Repeat(index, None, _parse_at(body, offset))
-    return Repeat(
-        index, _parse_at(body[:colon], offset), _parse_at(body[colon + 1 :], offset + colon + 1)
-    )
+        return Repeat(variable, None, parse(body, offset=offset))
+    start = parse(body[:colon], offset=offset)
+    return Repeat(variable, start, parse(body[colon + 1 :], offset=offset + colon + 1))
 
 
 def _colon(text: str) -> int | None:
@@ -97,12 +102,12 @@ def _colon(text: str) -> int | None:
     return None
 
 
-def _parse_at(text: str, offset: int) -> Expression:
-    try:
-        return parse(text.strip())
-    except ParamcalcError as error:
-        problem = error.problems[0]
-        start = offset + len(text) - len(text.lstrip()) + problem.span[0]
-        raise ParamcalcError(
-            problem.message, problem.hint, span=(start, problem.span[1] or len(text.strip()) or 1)
-        ) from None
+def split_path(text: str) -> list[tuple[str, int]]:
+    """A dotted path cut at its dots, but not inside brackets; each part with where it begins."""
+    parts, depth, start = [], 0, 0
+    for position, character in enumerate(text):
+        depth += (character == "[") - (character == "]")
+        if character == "." and depth == 0:
+            parts.append((text[start:position], start))
+            start = position + 1
+    return [*parts, (text[start:], start)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
 
 from paramcalc.core.model import ESTIMATED, EXACT
 from paramcalc.core.trace import Step
@@ -10,8 +11,7 @@ from paramcalc.core.trace import Step
 WEIGHTS, KV_CACHE, STATE, BUFFERS, OVERHEAD = "weights", "kv_cache", "state", "buffers", "overhead"
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """Bytes with a name; an estimate carries its range and where it comes from."""
 
     name: str
@@ -32,8 +32,7 @@ class Part:
         return low, self.bytes if self.high is None else self.high
 
 
-@dataclass(frozen=True, slots=True)
-class Assumptions:
+class Assumptions(NamedTuple):
     """What an answer takes for granted."""
 
     context_tokens: int
@@ -47,8 +46,7 @@ class Assumptions:
     left_out: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """What one model takes in one precision. ``None`` is a part that is not known by itself."""
 
     precision: str

@@ -7,10 +7,10 @@ over the groups (and caches); there is no second way to a number.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import product
 from math import prod
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from paramcalc.core.cache import Cache
 from paramcalc.core.layers import EMBEDDING_KINDS, NORM_KINDS
@@ -21,8 +21,7 @@ MOST_TENSORS = 2_000_000
 """Listing more tensors than this one by one is refused."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """One stored tensor; ``role`` is ``parameter`` (trained) or ``buffer``."""
 
     name: str
@@ -34,8 +33,7 @@ class Tensor:
         return prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
-class TensorGroup:
+class TensorGroup(NamedTuple):
     """Equal tensors: all names that ``template`` gives with the Cartesian product of ``indices``.
 
     ``model.layers.{}.mlp.experts.{}.up_proj.weight`` with ``(range(3, 61), range(256))`` is 14,848
@@ -47,7 +45,7 @@ class TensorGroup:
     indices: tuple[tuple[int, ...] | range, ...]
     shape: tuple[int, ...]
     kind: str
-    count: int
+    count: int  # type: ignore[assignment]  # tuple.count is of no use here
     active_numel: int
     trained: bool = True
     dtype: str | None = None
@@ -85,8 +83,7 @@ class TensorGroup:
             yield Tensor(self.template.format(*index), self.shape, self.role)
 
 
-@dataclass(frozen=True, slots=True)
-class Tied:
+class Tied(NamedTuple):
     """A tensor (or several) that is stored in another one and counted there."""
 
     template: str
@@ -94,8 +91,7 @@ class Tied:
     numel: int
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class Parameters(NamedTuple):
     """Counts in elements; tied tensors count once.
 
     ``total`` and ``trained``: trained parameters; ``buffers``: stored elements that are not
@@ -124,8 +120,7 @@ class Parameters:
         return self.total + self.buffers
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """What a name, a file or a spec stands for, ready to be counted."""
 
     name: str
@@ -137,8 +132,8 @@ class Model:
     source: str | None = None
     context: int | None = None
     """Tokens that the model is published for."""
-    configuration: Mapping[str, Any] = field(default_factory=dict)
-    card: Mapping[str, Any] = field(default_factory=dict)
+    configuration: Mapping[str, Any] = MappingProxyType({})
+    card: Mapping[str, Any] = MappingProxyType({})
     """What else the catalogue says: licence, release, hub id, published count."""
     reported_range: tuple[int | None, int | None] | None = None
     """Lowest and highest parameter count in reports; (None, None) if undisclosed."""

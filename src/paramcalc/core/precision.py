@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from paramcalc.core.functions import ceil_div
 from paramcalc.core.trace import call
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """How a tensor is stored: a whole number of blocks, the last one filled up.
 
     bf16 is 1 element in 2 bytes, Q4_K 256 in 144, MXFP4 32 in 17; never "4.5 bits".

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from paramcalc.core.closure import LARGEST, LONGEST_LIST
 from paramcalc.core.expression import Expression
-from paramcalc.core.forms import LARGEST
+from paramcalc.core.functions import type_name
 from paramcalc.core.spec import Field, Function, Spec
 from paramcalc.core.trace import Term
 from paramcalc.errors import ParamcalcError, shorten
 
-_LONGEST_LIST = 100_000
+_DEEPEST = 30
+_MOST_CALLS = 50_000
 
 
 class Scope(dict[str, Any]):
@@ -43,46 +45,52 @@ class Globals(dict[str, Any]):
         self.configuration = configuration
         self.symbolic = symbolic
         self._resolving: list[str] = []
+        self._calls = 0
 
     def __missing__(self, name: str) -> Any:
         if name not in self.spec.fields and name not in self.spec.lets:
             raise KeyError(name)
-        if name in self._resolving:
-            circle = " -> ".join([*self._resolving[self._resolving.index(name) :], name])
-            raise self.located(name, ParamcalcError(f"`{name}` depends on itself: {circle}"))
+        with_itself = name in self._resolving
+        if with_itself or len(self._resolving) >= _DEEPEST:
+            raise self.located(name, self._entangled(name, with_itself))
         self._resolving.append(name)
         try:
             value = self[name] = self._resolve(name)
+        except ParamcalcError as error:
+            raise self.located(name, error) from None
         finally:
             self._resolving.pop()
         return value
 
+    def _entangled(self, name: str, with_itself: bool) -> ParamcalcError:
+        if not with_itself:
+            return ParamcalcError(f"names depend on each other more than {_DEEPEST} deep")
+        circle = [*self._resolving[self._resolving.index(name) :], name]
+        return ParamcalcError(f"`{shorten(name)}` depends on itself: {' -> '.join(circle)}")
+
     def located(self, name: str, error: ParamcalcError) -> ParamcalcError:
         """The error, at the entry of the document that defines ``name``."""
         entry = self.spec.lets.get(name)
-        if entry is None:
-            return error.at(("config", name))
-        key = f"{name}({entry.parameter})" if isinstance(entry, Function) else name
-        return error.at(("let", key))
+        if isinstance(entry, Function):
+            return error.at(("let", entry.key))
+        if entry is not None:
+            return error.at(("let", name))
+        return error.at(("config", name), in_key=True)
 
     def _resolve(self, name: str) -> Any:
         # A derived size wins over an inherited field: a relative that has no such switch says so.
         entry = self.spec.lets.get(name)
         if entry is None:
             return self._field(self.spec.fields[name])
-        if isinstance(entry, Function):
-            return self._function(entry)
-        try:
-            return entry(self)
-        except ParamcalcError as error:
-            raise self.located(name, error) from None
+        return self._function(entry) if isinstance(entry, Function) else entry(self)
 
     def _field(self, field: Field) -> Any:
         given = [key for key in (field.name, *field.aliases) if key in self.configuration]
         values = [self.configuration[key] for key in given]
-        if len(values) > 1 and any(value != values[0] for value in values[1:]):
+        other = next((key for key, value in zip(given, values) if value != values[0]), None)
+        if other is not None:
             raise ParamcalcError(
-                f"the configuration gives `{given[0]}` and `{given[1]}`, which mean the same, "
+                f"the configuration gives `{given[0]}` and `{other}`, which mean the same, "
                 "different values"
             )
         if not given:
@@ -97,13 +105,13 @@ class Globals(dict[str, Any]):
         if expression is None:
             names = " or ".join(f"`{name}`" for name in (field.name, *field.aliases))
             raise ParamcalcError(
-                f"the configuration {lacks} {names}, which `{self.spec.name}` needs",
+                f"the configuration {lacks} {names}, which `{shorten(self.spec.name)}` needs",
                 f"set it: `--set {field.name}=…`",
             )
         try:
             value = expression(self)
         except ParamcalcError as error:
-            raise self.located(field.name, error) from None
+            raise error.at(("config", field.name)) from None
         return self._term(field.name, value) if expression.is_constant else value
 
     def _checked(self, name: str, value: Any) -> Any:
@@ -112,8 +120,11 @@ class Globals(dict[str, Any]):
             raise ParamcalcError(
                 f"the configuration's `{name}` is larger than any size can be (10**18)"
             )
-        if isinstance(value, (list, str)) and len(value) > _LONGEST_LIST:
-            raise ParamcalcError(f"the configuration's `{name}` has too many entries")
+        if isinstance(value, (list, tuple, str)) and len(value) > LONGEST_LIST:
+            raise ParamcalcError(
+                f"the configuration's `{name}` is {type_name(value)} of more than "
+                f"{LONGEST_LIST:,} entries"
+            )
         return self._term(name, value)
 
     def _term(self, name: str, value: Any) -> Any:
@@ -127,12 +138,24 @@ class Globals(dict[str, Any]):
         def call(argument: Any) -> Any:
             nonlocal running
             if running:
-                name = shorten(function.name)
-                raise self.located(name, ParamcalcError(f"the function `{name}` calls itself"))
+                raise ParamcalcError(f"the function `{shorten(function.name)}` calls itself").at(
+                    ("let", function.key)
+                )
+            self._count_call(function)
             running = True
             try:
                 return function.body(Scope(self, {function.parameter: argument}))
+            except ParamcalcError as error:
+                raise self.located(function.name, error) from None
             finally:
                 running = False
 
         return call
+
+    def _count_call(self, function: Function) -> None:
+        """Functions that call each other twice and more must not run for ever."""
+        self._calls += 1 + len(function.body.text) // 64
+        if self._calls > _MOST_CALLS:
+            raise ParamcalcError(
+                f"the functions under `let:` are called more than {_MOST_CALLS:,} times"
+            ).at(("let", function.key))

@@ -2,83 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from typing import Any
 
-from paramcalc.core.expression import parse
+from paramcalc.core.functions import type_name
+from paramcalc.core.keys import Repeat
 from paramcalc.core.model import TensorGroup, Tied
+from paramcalc.core.names import index_of, is_below
 from paramcalc.core.scope import Scope
 from paramcalc.core.spec import Tie
-from paramcalc.errors import ParamcalcError, did_you_mean
+from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 _MOST_COPIES = 10_000
+_MOST_STEPS = 500_000
+
+Indices = Sequence[int]
 
 
 def apply_ties(
-    ties: Sequence[Tie], groups: list[TensorGroup], names: Mapping[str, Any]
+    ties: Sequence[Tie], groups: list[TensorGroup], names: Mapping[str, Any], root: str | None
 ) -> tuple[list[TensorGroup], list[Tied]]:
-    """The groups without the tied ones, and what was tied to what."""
+    """The groups without the tied ones, and what was tied to what.
+
+    Where only the module ``root`` is kept, a tie counts if both its ends are kept.
+    """
     tied: list[Tied] = []
+    moved: dict[str, str] = {}
     for tie in ties:
         try:
             if tie.condition is None or tie.condition(names):
-                groups, found = _apply(tie, groups, names)
+                groups, found = _apply(tie, groups, names, root or "", moved)
                 tied += found
         except ParamcalcError as error:
-            raise error.at(tie.path, in_key=True) from None
+            raise error.at(tie.path) from None
     return groups, tied
 
 
 def _apply(
-    tie: Tie, groups: list[TensorGroup], names: Mapping[str, Any]
+    tie: Tie,
+    groups: list[TensorGroup],
+    names: Mapping[str, Any],
+    root: str,
+    moved: dict[str, str],
 ) -> tuple[list[TensorGroup], list[Tied]]:
     found: list[Tied] = []
-    for source, scope in _copies(tie, names):
-        target = _target(tie.target, scope)
-        groups, copies = _tie_one(source, target, groups)
-        found += copies
+    try:
+        copies = list(_copies(tie, names))
+    except ParamcalcError as error:
+        raise error.at(tie.path, in_key=True) from None
+    if len(copies) * len(groups) > _MOST_STEPS:
+        raise ParamcalcError("a tie repeats too often")
+    for source, scope in copies:
+        target = _final(_target(tie.target, scope), moved)
+        if root and not (is_below(source, root) and is_below(target, root)):
+            continue
+        if is_below(target, source):
+            raise ParamcalcError(f"`{shorten(source)}` cannot be stored in itself")
+        groups, taken = _tie_one(source, target, groups)
+        found += taken
+        moved[source] = target
     return groups, found
 
 
-def _copies(tie: Tie, names: Mapping[str, Any]) -> list[tuple[str, Scope]]:
+def _final(target: str, moved: Mapping[str, str]) -> str:
+    """Where a target is stored that is tied itself."""
+    parts = target.split(".")
+    for end in range(1, len(parts) + 1):
+        place = moved.get(".".join(parts[:end]))
+        if place is not None:
+            return ".".join([place, *parts[end:]])
+    return target
+
+
+def _copies(tie: Tie, names: Mapping[str, Any]) -> Iterator[tuple[str, Scope]]:
     """Each source path with the values of its indices."""
-    ranges: list[range] = []
-    for key in tie.source:
-        if key.repeat:
-            start = key.repeat.start(names) if key.repeat.start else 0
-            ranges.append(range(start, key.repeat.stop(names)))
-    if prod(len(r) for r in ranges) > _MOST_COPIES:
+    ranges = [_range(key.repeat, names) for key in tie.source if key.repeat]
+    if prod(map(len, ranges)) > _MOST_COPIES:
         raise ParamcalcError("a tie repeats too often")
-    copies = []
     for numbers in product(*ranges):
         left = iter(numbers)
         parts, values = [], {}
         for key in tie.source:
             parts.append(key.name)
             if key.repeat:
-                values[key.repeat.index] = next(left)
-                parts.append(str(values[key.repeat.index]))
-        copies.append((".".join(parts), Scope(names, values)))
-    return copies
+                values[key.repeat.variable] = next(left)
+                parts.append(str(values[key.repeat.variable]))
+        yield ".".join(parts), Scope(names, values)
 
 
-def _target(text: str, scope: Scope) -> str:
+def _range(repeat: Repeat, names: Mapping[str, Any]) -> range:
+    start = repeat.start(names) if repeat.start else 0
+    return range(_index(start), _index(repeat.stop(names)))
+
+
+def _index(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        shown = str(value) if isinstance(value, (int, float)) else type_name(value)
+        raise ParamcalcError(f"an index must be a whole number from 0, found {shorten(shown)}")
+    return int(value)
+
+
+def _target(pieces: Sequence[Any], scope: Scope) -> str:
     """The target path with each ``[EXPR]`` replaced by its number."""
-    while "[" in text:
-        before, _, rest = text.partition("[")
-        expression, _, after = rest.partition("]")
-        text = f"{before}.{int(parse(expression)(scope))}{after}"
-    return text
+    texts = (p if isinstance(p, str) else str(_index(p(scope))) for p in pieces)
+    return "".join(texts)
 
 
 def _tie_one(
     source: str, target: str, groups: list[TensorGroup]
 ) -> tuple[list[TensorGroup], list[Tied]]:
     """Take the tensor ``source``, or all below it, out of the groups."""
-    shapes = _shapes(target, groups)
+    there = _below(target, groups)
     kept: list[TensorGroup] = []
     tied: list[Tied] = []
     for group in groups:
@@ -87,34 +123,53 @@ def _tie_one(
             kept.append(group)
             continue
         rest, numbers = match
-        if shapes.get(rest) != group.shape:
-            raise ParamcalcError(
-                f"`{source}` cannot be stored in `{target}`: they have different shapes or names",
-                did_you_mean(target, {g.template for g in groups}),
-            )
-        removed = group.count
-        for position, number in enumerate(numbers):
-            smaller = _without(group, position, number)
-            if smaller is not None:
-                kept.append(smaller)
-                removed -= smaller.count
-                break
-        tied.append(Tied(source + rest, target + rest, removed * group.tensor_numel))
+        inner = group.indices[len(numbers) :]
+        same = there.get(rest, ())
+        if not any(group.shape == shape and _within(inner, outer) for shape, outer in same):
+            raise _no_place(source, target, rest, group, there, groups)
+        others, taken = _taken_out(group, numbers)
+        kept += others
+        tied.append(Tied(source + rest, target + rest, taken.count * group.tensor_numel))
     if not tied:
         raise ParamcalcError(
-            f"there is no tensor or module `{source}` to tie",
-            did_you_mean(source, {g.template for g in groups}),
+            f"there is no tensor or module `{shorten(source)}` to tie",
+            did_you_mean(source, _names(groups)),
         )
     return kept, tied
 
 
-def _shapes(target: str, groups: Sequence[TensorGroup]) -> dict[str, tuple[int, ...]]:
-    """Shapes of the tensors at and below a path, by what follows the path."""
-    found = {}
+def _no_place(
+    source: str,
+    target: str,
+    rest: str,
+    group: TensorGroup,
+    there: Mapping[str, Sequence[tuple[tuple[int, ...], Sequence[Indices]]]],
+    groups: Sequence[TensorGroup],
+) -> ParamcalcError:
+    """Why a tensor has no equal at the target."""
+    if not there:
+        message = f"there is no tensor or module `{shorten(target)}` to tie to"
+        return ParamcalcError(message, did_you_mean(target, _names(groups)))
+    message = f"`{shorten(source + rest)}` cannot be stored in `{shorten(target + rest)}`: "
+    if rest not in there:
+        return ParamcalcError(message + "there is no such tensor")
+    own, other = (list(map(int, shape)) for shape in (group.shape, there[rest][0][0]))
+    return ParamcalcError(f"{message}{own} is another shape than {other}")
+
+
+def _names(groups: Sequence[TensorGroup]) -> set[str]:
+    return {group.template.replace("{}", "0") for group in groups}
+
+
+def _below(
+    path: str, groups: Sequence[TensorGroup]
+) -> dict[str, list[tuple[tuple[int, ...], Sequence[Indices]]]]:
+    """Shapes and inner indices of the tensors at and below a path, by what follows the path."""
+    found: dict[str, list[tuple[tuple[int, ...], Sequence[Indices]]]] = {}
     for group in groups:
-        match = _match(target, group)
-        if match is not None:
-            found[match[0]] = group.shape
+        if match := _match(path, group):
+            rest, numbers = match
+            found.setdefault(rest, []).append((group.shape, group.indices[len(numbers) :]))
     return found
 
 
@@ -124,75 +179,59 @@ def _match(path: str, group: TensorGroup) -> tuple[str, list[int]] | None:
     if len(parts) > len(template):
         return None
     numbers: list[int] = []
-    for part, place in zip(parts, template, strict=False):
+    for part, place in zip(parts, template):
         if place == "{}":
-            if not part.isdigit() or int(part) not in group.indices[len(numbers)]:
+            number = index_of(part)
+            if number is None or number not in group.indices[len(numbers)]:
                 return None
-            numbers.append(int(part))
+            numbers.append(number)
         elif part != place:
             return None
     rest = template[len(parts) :]
     return ("." + ".".join(rest) if rest else ""), numbers
 
 
-def _without(group: TensorGroup, position: int, number: int) -> TensorGroup | None:
-    """The group less one value of one index; None if that index has no other value."""
-    others = tuple(n for n in group.indices[position] if n != number)
-    if not others:
-        return None
-    if any(len(numbers) > 1 for at, numbers in enumerate(group.indices) if at < position):
-        raise ParamcalcError("a tie can single out one repeat only")
-    share = len(group.indices[position])
-    return replace(
-        group,
-        indices=(*group.indices[:position], others, *group.indices[position + 1 :]),
-        count=group.count // share * len(others),
-        active_numel=group.active_numel // share * len(others),
+def _within(inner: Sequence[Indices], outer: Sequence[Indices]) -> bool:
+    """The inner indices are among the outer ones, place by place."""
+    return len(inner) == len(outer) and all(
+        a == b or (len(a) <= _MOST_COPIES and all(number in b for number in a))
+        for a, b in zip(inner, outer)
     )
 
 
-def check_unique(groups: Sequence[TensorGroup]) -> None:
-    """Refuse two definitions of one tensor name."""
-    seen: dict[str, list[TensorGroup]] = {}
-    for group in groups:
-        for other in seen.setdefault(group.template, []):
-            if all(_overlap(a, b) for a, b in zip(group.indices, other.indices, strict=True)):
-                first = (next(n for n in a if n in b) for a, b in zip(
-                    group.indices, other.indices, strict=True
-                ))
-                name = group.template.format(*first)
-                raise ParamcalcError(f"the tensor `{name}` is defined twice")
-        seen[group.template].append(group)
+def _taken_out(
+    group: TensorGroup, numbers: Sequence[int]
+) -> tuple[list[TensorGroup], TensorGroup]:
+    """What is left of a group, and the part of it whose first indices are ``numbers``."""
+    left: list[TensorGroup] = []
+    for position, number in enumerate(numbers):
+        left += [
+            _narrowed(group, position, others)
+            for others in _others(group.indices[position], number)
+        ]
+        group = _narrowed(group, position, (number,))
+    return left, group
 
 
-def _overlap(a: Sequence[int], b: Sequence[int]) -> bool:
-    if isinstance(a, range) and isinstance(b, range) and a.step == b.step == 1:
-        return max(a.start, b.start) < min(a.stop, b.stop)
-    small, large = (a, b) if len(a) < len(b) else (b, a)
-    return any(number in large for number in small)
+def _others(indices: tuple[int, ...] | range, number: int) -> list[tuple[int, ...] | range]:
+    parts: list[tuple[int, ...] | range]
+    if isinstance(indices, range):
+        parts = [range(indices.start, number), range(number + 1, indices.stop)]
+    else:
+        parts = [tuple(other for other in indices if other != number)]
+    return [part for part in parts if part]
 
 
-def strip_root(groups: list[TensorGroup], root: str | None) -> list[TensorGroup]:
-    """Only what stands below ``root``, named from there (a bare model without its head)."""
-    if not root:
-        return groups
-    prefix = root + "."
-    return [
-        replace(group, template=group.template[len(prefix) :])
-        for group in groups
-        if group.template.startswith(prefix)
-    ]
-
-
-def rename(groups: list[TensorGroup], names: Mapping[str, str]) -> list[TensorGroup]:
-    """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``."""
-    if not names:
-        return groups
-    renamed = []
-    for group in groups:
-        for old, new in names.items():
-            if group.template == old or group.template.startswith(old + "."):
-                group = replace(group, template=new + group.template[len(old) :])
-                break
-        renamed.append(group)
-    return renamed
+def _narrowed(
+    group: TensorGroup, position: int, part: tuple[int, ...] | range
+) -> TensorGroup:
+    """The group with fewer values of one index."""
+    share = len(group.indices[position])
+    indices = (*group.indices[:position], part, *group.indices[position + 1 :])
+    if len(part) == share:
+        return group._replace(indices=indices)
+    return group._replace(
+        indices=indices,
+        count=group.count // share * len(part),
+        active_numel=group.active_numel * len(part) // share,
+    )

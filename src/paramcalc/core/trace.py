@@ -13,18 +13,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from keyword import iskeyword
+from typing import NamedTuple
 
 # Python's own precedence: how tightly the operator binds.
 _SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 9
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One line of arithmetic: evaluating ``formula`` with ``values`` gives ``result``.
 
     The formula is a Python expression over ``values``; besides operators it may use ``ceil_div``,
-    ``min``, ``max`` and ``round_up``.
+    ``min``, ``max``, ``sum``, ``int`` and ``round_up``.
     """
 
     label: str
@@ -90,12 +90,10 @@ class Term(int):
         return 0 - self
 
     def __pow__(self, other: int, modulo: None = None) -> int:  # type: ignore[override]
-        formula = f"{_text(self, _ATOM)} ** {_text(other, _ATOM)}"
-        return Term.make(int(self) ** int(other), formula, {**self.values, **_values(other)}, _POWER)
+        return _power(self, other)
 
-    def __rpow__(self, other: int, modulo: None = None) -> int:  # type: ignore[override]
-        formula = f"{_text(other, _ATOM)} ** {_text(self, _ATOM)}"
-        return Term.make(int(other) ** int(self), formula, {**_values(other), **self.values}, _POWER)
+    def __rpow__(self, other: int, modulo: None = None) -> int:  # type: ignore[override, misc]
+        return _power(other, self)
 
 
 _OPERATORS: Mapping[str, Callable[[int, int], int]] = {
@@ -108,9 +106,9 @@ _OPERATORS: Mapping[str, Callable[[int, int], int]] = {
 
 
 def _combine(left: int, operator: str, right: int, binding: int) -> int:
-    if not (isinstance(left, int) and isinstance(right, int)):
-        return NotImplemented
-    value = _OPERATORS[operator](left, right)
+    if not (_is_whole(left) and _is_whole(right)):
+        return NotImplemented  # type: ignore[no-any-return]
+    left, right = _agreeing(left, right)
     # 1 * x and x + 0 are how a fold starts; a reader does not want to see them.
     if operator == "*" and (left == 1 and not isinstance(left, Term)):
         return right
@@ -118,11 +116,33 @@ def _combine(left: int, operator: str, right: int, binding: int) -> int:
         return left
     if operator == "+" and left == 0 and not isinstance(left, Term):
         return right
-    values = {**_values(left), **_values(right)}
+    value = _OPERATORS[operator](left, right)
     # The right side of - // % needs parentheses at equal binding; + and * do not.
     tighter = binding if operator in "+*" else binding + 1
     formula = f"{_text(left, binding)} {operator} {_text(right, tighter, operator)}"
-    return Term.make(value, formula, values, binding)
+    return Term.make(value, formula, {**_values(left), **_values(right)}, binding)
+
+
+def _is_whole(number: object) -> bool:
+    """The other side may be a fraction, whatever the signatures promise."""
+    return isinstance(number, int)
+
+
+def _power(base: int, exponent: int) -> int:
+    if not (_is_whole(base) and _is_whole(exponent)):
+        return NotImplemented  # type: ignore[no-any-return]
+    base, exponent = _agreeing(base, exponent)
+    formula = f"{_text(base, _ATOM)} ** {_text(exponent, _ATOM)}"
+    values = {**_values(base), **_values(exponent)}
+    return Term.make(int(base) ** int(exponent), formula, values, _POWER)
+
+
+def _agreeing(left: int, right: int) -> tuple[int, int]:
+    """Both sides; the right one without its formula if a name means another value in it."""
+    ours, theirs = _values(left), _values(right)
+    if any(ours.get(name, value) != value for name, value in theirs.items()):
+        return left, int(right)
+    return left, right
 
 
 def _values(term: object) -> Mapping[str, int | float]:
@@ -143,10 +163,13 @@ def call(name: str, value: int, *arguments: object) -> int:
     if not any(isinstance(argument, Term) for argument in arguments):
         return value
     values: dict[str, int | float] = {}
+    shown = []
     for argument in arguments:
-        values.update(_values(argument))
-    shown = ", ".join(a.formula if isinstance(a, Term) else str(a) for a in arguments)
-    return Term.make(value, f"{name}({shown})", values)
+        named = _values(argument)
+        agrees = all(values.get(key, number) == number for key, number in named.items())
+        shown.append(argument.formula if isinstance(argument, Term) and agrees else str(argument))
+        values.update(named if agrees else {})
+    return Term.make(value, f"{name}({', '.join(shown)})", values)
 
 
 class Trace:
@@ -159,6 +182,7 @@ class Trace:
     def __init__(self, *, on: bool = True) -> None:
         self.on = on
         self.steps: list[Step] = []
+        self._names: dict[str, int] = {}
 
     @classmethod
     def off(cls) -> Trace:
@@ -166,7 +190,7 @@ class Trace:
 
     def number(self, name: str, value: int) -> int:
         """A value that formulas call by a name."""
-        return Term.named(identifier(name), value) if self.on else value
+        return self._named(name, value) if self.on else value
 
     def note(
         self,
@@ -182,7 +206,16 @@ class Trace:
         formula = result.formula if isinstance(result, Term) else str(result)
         values = result.values if isinstance(result, Term) else {}
         self.steps.append(Step(label, formula, values, int(result), unit, source, exactness))
-        return Term.named(identifier(label), int(result))
+        return self._named(label, int(result))
+
+    def _named(self, label: str, value: int) -> Term:
+        """The value under a name of its own: no name stands for two values."""
+        name = identifier(label)
+        number = 2
+        while self._names.setdefault(name, value) != value:
+            name = f"{identifier(label)}_{number}"
+            number += 1
+        return Term.named(name, value)
 
 
 def identifier(label: str) -> str:
@@ -191,4 +224,5 @@ def identifier(label: str) -> str:
     >>> identifier("model.layers.{}.mlp, up")
     'model_layers_i_mlp_up'
     """
-    return re.sub(r"\W+", "_", label.replace("{}", "i")).strip("_") or "value"
+    name = re.sub(r"\W+", "_", label.replace("{}", "i")).strip("_") or "value"
+    return name if name.isidentifier() and not iskeyword(name) else f"_{name}"

@@ -8,24 +8,24 @@ that stand free in it, so that expansion need not look at what does not depend o
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from paramcalc.core.cache import CACHE_KINDS
+from paramcalc.core.closure import Span
 from paramcalc.core.expression import Call, Expression, parse, parse_call
 from paramcalc.core.keys import Key, parse_key
-from paramcalc.core.layers import KINDS, WITHOUT_TENSORS
+from paramcalc.core.layers import KINDS, WITHOUT_TENSORS, Slot
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
 
 _DEEPEST = 40
+_MOST_ENTRIES = 100_000
 _ANNOTATIONS = ("$cache", "$active", "$use")
 
 Path = tuple[str, ...]
 Names = frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A layer: one call that expands to its tensors."""
 
     call: Call
@@ -36,8 +36,7 @@ class Leaf:
         return self.call.names
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(NamedTuple):
     """A block, used with arguments."""
 
     call: Call
@@ -48,8 +47,7 @@ class Use:
         return self.call.names
 
 
-@dataclass(frozen=True, slots=True)
-class Nested:
+class Nested(NamedTuple):
     """The network that a nested configuration describes."""
 
     config: Expression
@@ -62,17 +60,22 @@ class Nested:
         return self.config.names
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
+    """A child of a module: its key, read, and what it is."""
+
     key: Key
     node: Module | Leaf | Use | Nested
     path: Path
     names: Names
     """Free in the entry: its own index is not among them."""
 
+    @property
+    def inner_names(self) -> Names:
+        """Free in what repeats: the condition and the node."""
+        return self.node.names | (self.key.condition.names if self.key.condition else frozenset())
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
+
+class CacheEntry(NamedTuple):
     """A ``$cache``, which may stand under a condition."""
 
     call: Call
@@ -84,8 +87,9 @@ class CacheEntry:
         return self.call.names | (self.condition.names if self.condition else frozenset())
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
+class Module(NamedTuple):
+    """A module: its children, the blocks merged into it, and what `$` keys say of it."""
+
     entries: tuple[Entry, ...]
     uses: tuple[Use, ...]
     caches: tuple[CacheEntry, ...]
@@ -103,19 +107,17 @@ class TreeReader:
         self.problems = problems
         self.known = known
         self.blocks = blocks
+        self._entries = 0
 
     def module(self, tree: Any, path: Path, local: Names) -> Module:
         """Compile a mapping; ``local`` are the indices and parameters in sight."""
-        if not isinstance(tree, Mapping) or len(path) > _DEEPEST:
-            message = "expected a layer or a mapping of modules"
-            if len(path) > _DEEPEST:
-                message = f"modules are nested more than {_DEEPEST} deep"
-            self.problems.append(Problem(message, _HINT, path))
+        if not self._is_sound(tree, path):
             return Module((), (), (), None, frozenset(), path)
+        tree = {str(key): value for key, value in tree.items()}
         entries = [
             entry
             for key, value in tree.items()
-            if not str(key).startswith("$") and (entry := self.entry(key, value, path, local))
+            if not key.startswith("$") and (entry := self.entry(key, value, path, local))
         ]
         uses, caches, active = self.annotations(tree, path, local)
         names = frozenset().union(
@@ -126,51 +128,66 @@ class TreeReader:
         )
         return Module(tuple(entries), uses, caches, active, names, path)
 
+    def _is_sound(self, tree: Any, path: Path) -> bool:
+        """A mapping, neither too deep nor, with all that came before, too large."""
+        if not isinstance(tree, Mapping):
+            self.report("expected a layer or a mapping of modules", _HINT, path)
+            return False
+        if len(path) > _DEEPEST:
+            self.report(f"modules are nested more than {_DEEPEST} deep", None, path[:1])
+            return False
+        before = self._entries
+        self._entries += len(tree)
+        if before <= _MOST_ENTRIES < self._entries:
+            self.report(f"there are more than {_MOST_ENTRIES:,} entries", None, path[:1])
+        return self._entries <= _MOST_ENTRIES
+
     def annotations(
         self, tree: Mapping[str, Any], path: Path, local: Names
     ) -> tuple[tuple[Use, ...], tuple[CacheEntry, ...], Expression | None]:
         uses: list[Use] = []
         caches: list[CacheEntry] = []
         active = None
-        for key in (str(key) for key in tree if str(key).startswith("$")):
+        for key in (key for key in tree if key.startswith("$")):
             here = (*path, key)
             name, _, condition = key.partition(" if ")
             if name == "$active" and not condition:
                 active = self.expression(tree[key], here, local)
             elif name == "$use" and not condition:
-                uses += [Use(call, here) for call in self.calls(tree[key], here, local)]
+                uses += [Use(*found) for found in self.calls(tree[key], here, local)]
             elif name == "$cache":
-                test = self.expression(condition, here, local) if condition else None
+                offset = len(key) - len(condition)
+                test = self.condition(condition, here, local, offset) if condition else None
                 calls = self.calls(tree[key], here, local)
-                caches += [CacheEntry(call, test, here) for call in calls]
+                caches += [CacheEntry(call, test, path) for call, path in calls]
             else:
                 hint = did_you_mean(name, _ANNOTATIONS)
-                self.report(f"unknown annotation `{shorten(key)}`", hint, here)
+                self.report(f"unknown annotation `{shorten(key)}`", hint, here, in_key=True)
         for use in uses:
             self.check_kind(use.call, self.blocks, "block", use.path)
         for cache in caches:
             self.check_kind(cache.call, CACHE_KINDS, "kind of cache", cache.path)
         return tuple(uses), tuple(caches), active
 
-    def entry(self, text: Any, value: Any, path: Path, local: Names) -> Entry | None:
-        here = (*path, str(text))
+    def entry(self, text: str, value: Any, path: Path, local: Names) -> Entry | None:
+        here = (*path, text)
         try:
-            key = parse_key(str(text))
+            key = parse_key(text)
         except ParamcalcError as error:
             self.problems += error.at(here, in_key=True).problems
             return None
-        index = key.repeat.index if key.repeat else None
+        index = key.repeat.variable if key.repeat else None
         inside = local | {index} if index else local
         if key.repeat:
-            self.check_names(key.repeat.names, str(text), here, local, in_key=True)
+            self.check_names(key.repeat.spans, here, local, in_key=True)
         if key.condition:
-            self.check_names(key.condition.names, str(text), here, inside, in_key=True)
+            self.check_names(key.condition.spans, here, inside, in_key=True)
         node = self.node(value, here, inside)
         if node is None:
             return None
-        names = node.names | (key.condition.names if key.condition else frozenset())
-        names = (names - {index}) | (key.repeat.names if key.repeat else frozenset())
-        return Entry(key, node, here, names)
+        entry = Entry(key, node, here, frozenset())
+        names = entry.inner_names - {index}
+        return entry._replace(names=names | (key.repeat.names if key.repeat else frozenset()))
 
     def node(self, value: Any, path: Path, local: Names) -> Module | Leaf | Use | Nested | None:
         if isinstance(value, Mapping):
@@ -186,15 +203,21 @@ class TreeReader:
         if call.name in self.blocks:
             return Use(call, path)
         if call.name not in KINDS and call.name not in WITHOUT_TENSORS:
-            known = [*KINDS, *self.blocks, *WITHOUT_TENSORS, "architecture"]
-            self.check_kind(call, known, "layer", path)
+            self.unknown_layer(call, path)
             return None
         return Leaf(call, path)
+
+    def unknown_layer(self, call: Call, path: Path) -> None:
+        from paramcalc.core.layers.arguments import unknown_kind
+
+        known = {**KINDS, **dict.fromkeys((*self.blocks, "architecture"), _no_layer)}
+        error = unknown_kind(call.name, known).problems[0]
+        self.problems.append(error._replace(path=path, span=call.span))
 
     def nested(self, call: Call, path: Path) -> Nested | None:
         texts = [*call.arguments[1:], *call.keywords.values()]
         well_formed = len(call.arguments) in (1, 2) and set(call.keywords) <= {"model_type"}
-        if not well_formed or not all(t.is_constant and isinstance(t({}), str) for t in texts):
+        if not well_formed or not all(_is_text(text) for text in texts):
             self.report(
                 "`architecture` takes a nested configuration",
                 "write `architecture(text_config, 'ClassName', model_type='name')`",
@@ -205,10 +228,13 @@ class TreeReader:
         model_type = call.keywords["model_type"]({}) if call.keywords else None
         return Nested(call.arguments[0], class_name, model_type, path)
 
-    def calls(self, value: Any, path: Path, local: Names) -> list[Call]:
-        texts = value if isinstance(value, list) else [value]
-        found = (self.call(text, path, local) for text in texts)
-        return [call for call in found if call]
+    def calls(self, value: Any, path: Path, local: Names) -> list[tuple[Call, Path]]:
+        """One call or a list of them, each with its path."""
+        texts = [(value, path)]
+        if isinstance(value, list):
+            texts = [(text, (*path, str(number))) for number, text in enumerate(value)]
+        found = ((self.call(text, here, local), here) for text, here in texts)
+        return [(call, here) for call, here in found if call]
 
     def call(self, text: Any, path: Path, local: Names) -> Call | None:
         try:
@@ -216,7 +242,7 @@ class TreeReader:
         except ParamcalcError as error:
             self.problems += error.at(path).problems
             return None
-        self.check_names(call.names, str(text), path, local)
+        self.check_names(call.spans, path, local)
         return call
 
     def expression(self, value: Any, path: Path, local: Names) -> Expression | None:
@@ -225,29 +251,46 @@ class TreeReader:
         except ParamcalcError as error:
             self.problems += error.at(path).problems
             return None
-        self.check_names(expression.names, str(value), path, local)
+        self.check_names(expression.spans, path, local)
         return expression
 
-    def report(self, message: str, hint: str | None, path: Path) -> None:
-        self.problems.append(Problem(message, hint, path))
+    def condition(self, text: str, path: Path, local: Names, offset: int) -> Expression | None:
+        """The condition of a key, which begins at ``offset`` in it."""
+        try:
+            condition = parse(text, offset=offset)
+        except ParamcalcError as error:
+            self.problems += error.at(path, in_key=True).problems
+            return None
+        self.check_names(condition.spans, path, local, in_key=True)
+        return condition
+
+    def report(self, message: str, hint: str | None, path: Path, *, in_key: bool = False) -> None:
+        self.problems.append(Problem(message, hint, path, in_key=in_key))
 
     def check_kind(self, call: Call, known: Any, what: str, path: Path) -> None:
         if call.name in known:
             return
         hint = did_you_mean(call.name, known, 3)
-        span = (max(call.text.find(call.name), 0), len(call.name))
         message = f"unknown {what} `{shorten(call.name)}`"
-        self.problems.append(Problem(message, hint, path, span))
+        self.problems.append(Problem(message, hint, path, call.span))
 
     def check_names(
-        self, names: Names, text: str, path: Path, local: Names, *, in_key: bool = False
+        self, spans: Mapping[str, Span], path: Path, local: Names, *, in_key: bool = False
     ) -> None:
-        for name in sorted(names - local - self.known):
+        for name in sorted(spans.keys() - local - self.known):
             near = [*self.known, *local]
             hint = did_you_mean(name, near) or "names stand under `config:` or `let:`"
-            span = (max(text.find(name), 0), len(name))
             message = f"unknown name `{shorten(name)}` in an expression"
-            self.problems.append(Problem(message, hint, path, span, in_key))
+            self.problems.append(Problem(message, hint, path, spans[name], in_key))
+
+
+def _is_text(expression: Expression) -> bool:
+    text = expression.text
+    return text[:1] in {"'", '"'} and text.endswith(text[0]) and text.count(text[0]) == 2
+
+
+def _no_layer() -> list[Slot]:
+    return []
 
 
 _HINT = "write a layer such as `Linear(in, out)`, or modules indented below the name"

@@ -18,10 +18,8 @@ def assign(model: Model, precision: Format) -> Iterator[tuple[TensorGroup, Forma
     Plain division: every tensor takes the one format. A recipe that mixes formats belongs here.
     """
     for group in model.groups:
-        if group.dtype in INTEGER_BYTES:
-            yield group, Format(group.dtype, 1, INTEGER_BYTES[group.dtype])
-        else:
-            yield group, precision
+        size = INTEGER_BYTES.get(group.dtype or "")
+        yield group, Format(group.dtype or "", 1, size) if size else precision
 
 
 def weights_bytes(model: Model, precision: Format, trace: Trace | None = None) -> int:
@@ -36,7 +34,8 @@ def weights_bytes(model: Model, precision: Format, trace: Trace | None = None) -
     total = 0
     for (numel, storage), count in sizes.items():
         if storage.block_numel == 1:
-            total = total + trace.number("stored_elements", count) * storage.block_bytes
+            name = "stored_elements" if storage == precision else f"{storage.name}_elements"
+            total = total + trace.number(name, count) * storage.block_bytes
         else:
             total = total + count * storage.bytes(trace.number(f"numel_{numel}", numel))
     return trace.note(f"weights in {precision.name}", total, "bytes", precision.source)

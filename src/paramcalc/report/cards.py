@@ -10,14 +10,17 @@ from paramcalc.report.count import heading, reported_text
 from paramcalc.report.page import BYTES, COUNT, NAME, SHORT, TEXT, Column, Page, Row, Table, spell
 from paramcalc.report.records import Record, identity, parameters
 
-_CARD = ("family", "context", "licence", "released", "hub", "dtype", "aliases", "published", "note")
+_CARD = ("family", "licence", "released", "hub", "dtype", "note")
+_PUBLISHED = ("parameters", "stored", "extra", "because", "stated", "source")
 
 
 def show_record(model: Model) -> Record:
     """The document of ``show``."""
     card = {key: model.card.get(key) for key in _CARD}
-    card["context"] = model.context
+    card["context_tokens"] = model.context
     card["aliases"] = list(model.card.get("aliases") or [])
+    published = model.card.get("published")
+    card["published"] = published and {key: published.get(key) for key in _PUBLISHED}
     return identity(model) | card | {
         "parameters": parameters(model),
         "reported": model.card.get("reported"),

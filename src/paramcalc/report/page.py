@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from paramcalc.units import short_bytes, short_count
 
@@ -23,8 +22,7 @@ _BAR_WIDTH = 10
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """A column; when space is short, the highest ``drop`` goes first, 0 never."""
 
     key: str
@@ -37,8 +35,7 @@ class Column:
         return self.kind in (COUNT, SHORT, BYTES, SHARE, RATIO)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """Raw values by column key; ``lead`` stands before the name in a tree."""
 
     values: dict[str, Any]
@@ -46,15 +43,13 @@ class Row:
     style: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     columns: Sequence[Column]
     rows: Sequence[Row]
     total: Row | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(NamedTuple):
     heading: str = ""
     tables: Sequence[Table] = ()
     notes: Sequence[str] = ()
@@ -62,8 +57,10 @@ class Page:
     verdict: tuple[str, bool] | None = None
     """The answer in words, and whether it is yes."""
     hints: Sequence[str] = ()
-    lines: Sequence[str] = field(default=())
+    lines: Sequence[str] = ()
     """Plain lines after the tables."""
+    excerpts: Sequence[str] = ()
+    """Texts that stand as they are: lines of a file with a caret below."""
 
 
 def spell(column: Column, value: Any, *, gib: bool = False) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from paramcalc.core.breakdown import (
@@ -66,7 +65,7 @@ def count(
         "by": by,
         "rows": rows(model, by, expand=expand) if by != "module" and known else None,
         "tensor_list": tensor_list(model) if by == "tensor" and expand else None,
-        "ties": [asdict(tie) for tie in model.ties],
+        "ties": [tie._asdict() for tie in model.ties],
         "weights": [{"precision": name, "weights_bytes": size} for name, size in sizes],
         "steps": step_list(steps),
     }
@@ -97,7 +96,7 @@ def rows(model: Model, by: str, *, expand: bool = False) -> list[Record]:
         ]
     found: Iterable[Line] = by_kind(model) if by == "kind" else by_layer(model, expand=expand)
     return [
-        {"name": line.name, "parameters": line.numel, "tensors": line.count} for line in found
+        {"name": line.name, "parameters": line.numel, "tensors": line.tensors} for line in found
     ]
 
 
@@ -111,12 +110,12 @@ def tensor_list(model: Model) -> list[Record]:
 
 def step_list(steps: Sequence[Step] | None) -> list[Record] | None:
     """The arithmetic, one record a step; null if it was not asked for."""
-    return None if steps is None else [asdict(step) for step in steps]
+    return None if steps is None else [step._asdict() | {"values": dict(step.values)} for step in steps]
 
 
 def assumptions(memory: Memory) -> Record:
     """What the figures take for granted."""
-    record = asdict(memory.assumptions)
+    record = memory.assumptions._asdict()
     record["left_out"] = list(memory.assumptions.left_out)
     return record
 

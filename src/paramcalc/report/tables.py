@@ -52,6 +52,9 @@ def _print_rest(console: Console, page: Page) -> None:
         console.print()
     for line in page.lines:
         _print(console, line, "")
+    for excerpt in page.excerpts:
+        console.print()
+        console.print(Text(excerpt), soft_wrap=True)
     if page.notes:
         console.print()
     for note in page.notes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from typing import NamedTuple
 
 UNBOUNDED = 10_000
 _NARROWEST = 20
@@ -16,8 +16,7 @@ _PLAIN = str.maketrans(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Terminal:
+class Terminal(NamedTuple):
     """``is_terminal``: a person looks at it, so bars and folding make sense."""
 
     is_terminal: bool

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +133,7 @@ def from_entry(
         symbolic=symbolic,
     )
     context = entry.card.get("context")
-    return replace(
-        model,
+    return model._replace(
         source=str(entry.card.get("source", "")),
         context=context if isinstance(context, int) else model.context,
         card=entry.card,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 from paramcalc.core.model import ESTIMATED, Model, TensorGroup
 
@@ -24,4 +23,4 @@ def unknown_tensors(parameters: int) -> TensorGroup:
 
 def with_cache_of(model: Model, other: Model) -> Model:
     """``model`` with the cache of ``other``, which stands in for it."""
-    return replace(model, caches=other.caches, like=other.name)
+    return model._replace(caches=other.caches, like=other.name)

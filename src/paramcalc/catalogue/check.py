@@ -1,0 +1,191 @@
+"""`check`: files of a user, told apart by what they hold, with all that is wrong in each."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from paramcalc.catalogue import check_tables, schemas
+from paramcalc.catalogue.architectures import Source, parse_source
+from paramcalc.catalogue.check_specs import (
+    check_configuration,
+    check_spec,
+    is_document,
+    sources,
+)
+from paramcalc.catalogue.files import read_standard_input, read_text
+from paramcalc.catalogue.strict_json import parse_json
+from paramcalc.catalogue.strict_yaml import locate, place_at
+from paramcalc.errors import ParamcalcError, Place, Problem, shorten
+
+MOST_PROBLEMS = 50
+STANDARD_INPUT = "-"
+CONFIGURATION, SPEC, UNREADABLE = "configuration", "spec", "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a file is, how many entries it has, and what is wrong with it, in order of lines."""
+
+    file: str
+    kind: str
+    """One of `KINDS`."""
+    entries: int
+    """Entries of a catalogue file; 1 for a spec or a configuration, 0 if it cannot be read."""
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.problems
+
+
+_TABLES: Mapping[str, tuple[Callable[[Source], list[Problem]], frozenset[str]]] = {
+    # With the keys that tell the kind of an entry; keys that several kinds have tell nothing.
+    "models": (
+        check_tables.check_models,
+        frozenset(
+            {*schemas.CountedModel.model_fields, *schemas.ReportedModel.model_fields, "class"}
+            - {"aliases", "source"}
+        ),
+    ),
+    "precisions": (
+        check_tables.check_precisions,
+        frozenset({"block_numel", "block_bytes", "kind", "recipe"}),
+    ),
+    "hardware": (
+        check_tables.check_hardware,
+        frozenset({"memory_mib", "memory_marketing", "bandwidth_gbps"}),
+    ),
+    "engines": (check_tables.check_engines, frozenset({"runtime", "default"})),
+}
+_SECTIONS = {check_tables.LADDERS: "precisions", check_tables.RULE_OF_THUMB: "engines"}
+KINDS = (CONFIGURATION, SPEC, *_TABLES, UNREADABLE)
+_CALL = re.compile(r"[A-Za-z_]\w*\(.*\)", re.DOTALL)
+
+
+def check_files(names: Sequence[str]) -> list[Checked]:
+    """Each file, or all data files of a folder such as ``PARAMCALC_DATA`` names."""
+    return [check_file(file) for name in names for file in _files(name)]
+
+
+def _files(name: str) -> list[str]:
+    folder = Path(name)
+    if name == STANDARD_INPUT or not os.path.isdir(name):  # noqa: PTH112, never raises
+        return [name]
+    wanted = [folder / "config.json", *(folder / f"{table}.yaml" for table in _TABLES)]
+    files = [file for file in wanted if file.is_file()]
+    files += sorted((folder / "architectures").glob("*.yaml"))
+    if not files:
+        hint = "looked for: config.json, models.yaml, hardware.yaml, …, architectures/*.yaml"
+        raise ParamcalcError(f"the folder `{shorten(name, 200)}` has no data files", hint)
+    return [str(file) for file in files]
+
+
+def check_file(name: str) -> Checked:
+    """One file, or ``-``; what cannot be read at all is a problem like any other."""
+    shown = "standard input" if name == STANDARD_INPUT else name
+    try:
+        text = read_standard_input() if name == STANDARD_INPUT else read_text(name)
+    except ParamcalcError as error:
+        place = Place(shown, 1, 1)
+        return Checked(shown, UNREADABLE, 0, tuple(p._replace(place=place) for p in error.problems))
+    return check_text(text, shown)
+
+
+def check_text(text: str, file: str) -> Checked:
+    """All that is wrong with a text, each problem with its place in it."""
+    try:
+        kind, count, problems, texts = _check(text, file)
+    except ParamcalcError as error:
+        kind, count, problems, texts = UNREADABLE, 0, list(error.problems), [Source(file, text, {})]
+    return Checked(file, kind, count, _in_order(problems, texts))
+
+
+def _check(text: str, file: str) -> tuple[str, int, list[Problem], list[Source]]:
+    if text.lstrip().startswith("{") and _is_configuration(text, file):
+        tree = parse_json(text, file)
+        return CONFIGURATION, 1, check_configuration(tree), [Source(file, text, tree)]
+    source = parse_source(text, file)
+    kind = recognise(source.tree, file)
+    if kind == SPEC:
+        return SPEC, 1, check_spec(source), sources(source)
+    count = len(check_tables.entries(source))
+    return kind, count, _TABLES[kind][0](source), [source]
+
+
+def _is_configuration(text: str, file: str) -> bool:
+    """JSON with a model type, or a file that is called so."""
+    return '"model_type"' in text or '"architectures"' in text or Path(file).name == "config.json"
+
+
+def recognise(tree: Mapping[str, Any], file: str) -> str:
+    """What a mapping is: the kind whose keys its entries have most of."""
+    if is_document(tree):
+        return SPEC
+    for section, kind in _SECTIONS.items():
+        if isinstance(tree.get(section), Mapping):
+            return kind
+    score = {SPEC: sum(map(_layers, tree.values()))}
+    for kind, (_, keys) in _TABLES.items():
+        score[kind] = sum(len(keys & card.keys()) for card in _mappings(tree))
+    best = max(score, key=lambda kind: score[kind])
+    named = Path(file).stem
+    return named if score[best] == 0 and named in _TABLES else best
+
+
+def _mappings(tree: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [card for card in tree.values() if isinstance(card, Mapping)]
+
+
+def _layers(value: Any) -> int:
+    """Leaves that look like a layer."""
+    if isinstance(value, Mapping):
+        return sum(map(_layers, value.values()))
+    return int(isinstance(value, str) and bool(_CALL.fullmatch(value.strip())))
+
+
+# --- places ------------------------------------------------------------------------------------
+
+
+def _in_order(problems: Sequence[Problem], texts: Sequence[Source]) -> tuple[Problem, ...]:
+    """Each problem once, with its place, in the order of lines; a flood of them is cut."""
+    file = texts[0].file
+    placed = {_key(found): found for found in (_placed(p, texts) for p in problems)}
+    ordered = sorted(
+        placed.values(),
+        key=lambda p: (p.place.file != file, p.place.line, p.place.column) if p.place else (),
+    )
+    if len(ordered) > MOST_PROBLEMS:
+        rest = len(ordered) - MOST_PROBLEMS
+        last = ordered[MOST_PROBLEMS - 1]._replace(
+            message=f"… and {rest:,} problems more", hint=None
+        )
+        ordered = [*ordered[:MOST_PROBLEMS], last]
+    return tuple(ordered)
+
+
+def _key(problem: Problem) -> tuple[object, ...]:
+    place = problem.place
+    return (problem.message, place and (place.file, place.line, place.column))
+
+
+def _placed(problem: Problem, texts: Sequence[Source]) -> Problem:
+    """The problem with its place in the first text that holds its path."""
+    if problem.place is not None:
+        return problem
+    first = texts[0]
+    best = problem._replace(place=place_at(first.text, first.file, 0, 0, 1))
+    for position, source in enumerate(texts):
+        try:
+            found, whole = locate(problem, source.text, source.file)
+        except ParamcalcError:  # JSON that is no YAML
+            continue
+        if whole:
+            return found
+        if position == 0 and found.place is not None:
+            best = found
+    return best

@@ -1,0 +1,250 @@
+"""Catalogue files of a user: models, number formats, devices, engines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from paramcalc.catalogue import schemas
+from paramcalc.catalogue.architectures import Source, find_spec
+from paramcalc.catalogue.blame import blame
+from paramcalc.catalogue.findings import findings
+from paramcalc.catalogue.models import MODELS
+from paramcalc.catalogue.strict_yaml import load
+from paramcalc.catalogue.table import Table, cut, headings, normal, other_names
+from paramcalc.catalogue.tables import ENGINES, HARDWARE, PRECISIONS
+from paramcalc.core.expression import parse
+from paramcalc.core.spec import Spec
+from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+LADDERS = "_ladders"
+RULE_OF_THUMB = "rule_of_thumb"
+
+
+def entries(source: Source) -> dict[str, Any]:
+    """The entries of a catalogue file: a key that starts with ``_`` is none."""
+    return {name: card for name, card in source.tree.items() if not name.startswith("_")}
+
+
+def check_models(source: Source) -> list[Problem]:
+    """Every model: its entry, then its configuration against its architecture."""
+    return _check(source, MODELS, _model_problems)
+
+
+def check_precisions(source: Source) -> list[Problem]:
+    """Every number format, and the ladders."""
+    problems = _check(source, PRECISIONS, _precision_problems)
+    ladders = source.tree.get(LADDERS)
+    if ladders is None and LADDERS not in source.tree:
+        return problems
+    found = findings(schemas.Ladders, ladders, (LADDERS,), f"`{LADDERS}`")
+    return problems + (found or list(_ladder_problems(source, dict(ladders or {}))))
+
+
+def check_hardware(source: Source) -> list[Problem]:
+    """Every device."""
+    return _check(source, HARDWARE, _by(schemas.Accelerator))
+
+
+def check_engines(source: Source) -> list[Problem]:
+    """Every engine, and the rule of thumb; one engine at most is the default."""
+    problems = _check(source, ENGINES, _engine_problems)
+    defaults = [
+        name
+        for name, card in entries(source).items()
+        if isinstance(card, Mapping) and card.get("default") is True
+    ]
+    return problems + [
+        Problem(f"`{shorten(defaults[0])}` is the default already", None, (name, "default"))
+        for name in defaults[1:]
+    ]
+
+
+Check = Callable[[str, Any], list[Problem]]
+
+
+def _check(source: Source, table: Table, check: Check) -> list[Problem]:
+    seen = _Seen(source.text, frozenset(headings(source.text)), frozenset(other_names(source.text)))
+    problems: list[Problem] = []
+    for name, card in entries(source).items():
+        problems += check(name, card)
+        problems += seen.problems(name, card) if isinstance(card, Mapping) else ()
+    return problems + list(_collisions(source, table))
+
+
+def _by(model: type[BaseModel]) -> Check:
+    return lambda name, card: findings(model, card, (name,), f"`{shorten(name)}`")
+
+
+def _precision_problems(name: str, card: Any) -> list[Problem]:
+    if isinstance(card, Mapping) and "recipe" in card:
+        hint = "give `block_numel` and `block_bytes`"
+        return [Problem("recipes are not supported yet", hint, (name, "recipe"), in_key=True)]
+    return _by(schemas.NumberFormat)(name, card)
+
+
+def _engine_problems(name: str, card: Any) -> list[Problem]:
+    model = schemas.RuleOfThumb if name == RULE_OF_THUMB else schemas.InferenceEngine
+    return _by(model)(name, card)
+
+
+def _ladder_problems(source: Source, ladders: Mapping[str, list[str]]) -> Iterator[Problem]:
+    known = {normal(name) for name in entries(source)} | set(PRECISIONS.spellings())
+    known |= {normal(alias) for _, alias in other_names(source.text)}
+    for ladder, names in ladders.items():
+        for position, name in enumerate(names):
+            if normal(name) not in known:
+                hint = did_you_mean(name, [*entries(source), *PRECISIONS.names()])
+                path = (LADDERS, ladder, str(position))
+                yield Problem(f"no precision named `{shorten(name)}`", hint, path)
+
+
+# --- names -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the look-up, which only scans a text, sees of it."""
+
+    text: str
+    names: frozenset[str]
+    others: frozenset[tuple[str, str]]
+
+    def problems(self, name: str, card: Mapping[str, Any]) -> list[Problem]:
+        """An entry is found by its name at the start of a line, and read without the others."""
+        if name not in self.names:
+            hint = "a name stands at the start of a line, without quotes, its keys indented below"
+            return [self._problem(f"the look-up does not see `{shorten(name)}`", hint, name)]
+        if not self.stands_alone(name, card):
+            hint = "an entry is cut out and read alone: no anchors from elsewhere"
+            return [self._problem(f"`{shorten(name)}` needs text outside of it", hint, name)]
+        hint = "it stands on one line, indented with two spaces"
+        return [
+            Problem(f"the look-up does not see `{shorten(other)}`", hint, (name, *path))
+            for other, path in _others(card)
+            if (name, other) not in self.others
+        ]
+
+    def stands_alone(self, name: str, card: Mapping[str, Any]) -> bool:
+        try:
+            alone = load(cut(self.text, name), "")
+        except ParamcalcError:
+            return False
+        return isinstance(alone, Mapping) and alone.get(name) == card
+
+    @staticmethod
+    def _problem(message: str, hint: str, name: str) -> Problem:
+        return Problem(message, hint, (name,), in_key=True)
+
+
+def _others(card: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The hub id and the aliases of an entry, with their paths in it."""
+    if isinstance(hub := card.get("hub"), str):
+        yield hub, ("hub",)
+    aliases = card.get("aliases")
+    for position, alias in enumerate(aliases if isinstance(aliases, list) else ()):
+        if isinstance(alias, str):
+            yield alias, ("aliases", str(position))
+
+
+def _collisions(source: Source, table: Table) -> Iterator[Problem]:
+    """Names that are one to the look-up, which ignores case, separators and organisations."""
+    cards = entries(source)
+    owners: dict[str, str] = {}
+    for name in cards:
+        other = owners.setdefault(normal(name), name)
+        if other != name:
+            yield _one_name(name, other, (name,), in_key=True)
+    # An entry of another file gives way to one of the same name here, but not to an alias.
+    for name in table.names():
+        owners.setdefault(normal(name), name)
+    for name, card in cards.items():
+        for alias, path in _others(card) if isinstance(card, Mapping) else ():
+            for spelling in (normal(alias), normal(alias.rpartition("/")[2])):
+                other = owners.setdefault(spelling, name)
+                if other != name:
+                    yield _one_name(alias, other, (name, *path))
+
+
+def _one_name(name: str, other: str, path: tuple[str, ...], *, in_key: bool = False) -> Problem:
+    message = f"`{shorten(name)}` is already a name of `{shorten(other)}`"
+    hint = "case and the separators - _ . do not distinguish names"
+    return Problem(message, hint, path, in_key=in_key)
+
+
+# --- models ------------------------------------------------------------------------------------
+
+
+def _model_problems(name: str, card: Any) -> list[Problem]:
+    reported = isinstance(card, Mapping) and "reported" in card
+    model = schemas.ReportedModel if reported else schemas.CountedModel
+    problems = _by(model)(name, card)
+    if not isinstance(card, Mapping) or reported:
+        return problems
+    return problems + list(_configuration_problems(name, card))
+
+
+def _configuration_problems(name: str, card: Mapping[str, Any]) -> Iterator[Problem]:
+    architecture, configuration = card.get("architecture"), card.get("config")
+    if not isinstance(architecture, str) or not isinstance(configuration, Mapping):
+        return
+    class_name = card.get("class")
+    try:
+        spec = find_spec(architecture)
+    except ParamcalcError as error:
+        yield from _at(error, name, "architecture")
+        return
+    try:
+        spec = find_spec(architecture, class_name if isinstance(class_name, str) else None)
+    except ParamcalcError as error:
+        yield from (Problem(p.message, p.hint, (name, "class")) for p in error.problems)
+        return
+    unknown = list(_unknown_keys(name, spec, configuration))
+    yield from unknown
+    found = blame(spec, architecture, configuration)
+    for problem in found.problems:
+        # What has no place in the configuration stands where its values are given.
+        path = (name, "config", *problem.path)
+        yield problem._replace(path=path, in_key=not problem.path)
+    if found.total is not None and not unknown:
+        yield from _published_problems(name, card.get("published"), found.total)
+
+
+def _at(error: ParamcalcError, *path: str) -> Iterator[Problem]:
+    """What is wrong with something that is named here; its own place is of no use here."""
+    for problem in error.problems:
+        where = f" (in {problem.place.file})" if problem.place else ""
+        yield Problem(problem.message + where, problem.hint, path)
+
+
+def _unknown_keys(name: str, spec: Spec, configuration: Mapping[str, Any]) -> Iterator[Problem]:
+    known = [word for field in spec.fields.values() for word in (field.name, *field.aliases)]
+    for key in configuration:
+        if key not in known:
+            message = f"`{spec.name}` has no configuration key `{shorten(key)}`"
+            yield Problem(message, did_you_mean(key, known), (name, "config", key), in_key=True)
+
+
+def _published_problems(name: str, published: Any, total: int) -> Iterator[Problem]:
+    """The published count is ours; what the files hold beside it is explained."""
+    if not isinstance(published, Mapping):
+        return
+    count = published.get("parameters")
+    if type(count) is int and count != total:
+        message = f"published are {count:,} parameters, the configuration gives {total:,}"
+        yield Problem(message, None, (name, "published", "parameters"))
+    stored, extra = published.get("stored"), published.get("extra")
+    if type(stored) is not int or type(count) is not int or not isinstance(extra, str):
+        return
+    try:
+        difference = parse(extra)({})
+    except ParamcalcError as error:
+        yield from error.at((name, "published", "extra")).problems
+        return
+    if difference != stored - count:
+        message = f"`stored` is {stored - count:,} more than `parameters`, `extra` says otherwise"
+        yield Problem(message, None, (name, "published", "extra"))

@@ -1,0 +1,150 @@
+"""What tensors are called: each name once, and below which module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+
+from paramcalc.core.model import TensorGroup, Tied
+from paramcalc.errors import ParamcalcError, did_you_mean, shorten
+
+_MOST_COMPARISONS = 300_000
+_LONGEST_INDEX = 15
+
+Indices = tuple[int, ...] | range
+Box = Sequence[Indices]
+"""The indices of a group: its tensors are their Cartesian product."""
+
+
+def index_of(part: str) -> int | None:
+    """A part of a name as an index; ``007`` is a name like any other.
+
+    >>> index_of("7"), index_of("007"), index_of("norm1")
+    (7, None, None)
+    """
+    if not part.isdecimal() or len(part) > _LONGEST_INDEX or (part[0] == "0" and part != "0"):
+        return None
+    return int(part)
+
+
+def is_below(path: str, root: str) -> bool:
+    """The path is that of the module ``root``, or of something in it."""
+    return path == root or path.startswith(root + ".")
+
+
+def check_unique(groups: Sequence[TensorGroup]) -> None:
+    """Refuse two definitions of one tensor name."""
+    by_template: dict[str, list[TensorGroup]] = {}
+    for group in groups:
+        by_template.setdefault(group.template, []).append(group)
+    for template, same in by_template.items():
+        if len(same) > 1:
+            _check_indices(template, [group.indices for group in same])
+
+
+def _check_indices(template: str, boxes: Sequence[Box]) -> None:
+    """Refuse indices that two groups of one template share.
+
+    Single tensors (layers that are written one by one) are looked up; only groups of several have
+    to be compared.
+    """
+    points: set[tuple[int, ...]] = set()
+    wide: list[Box] = []
+    for box in boxes:
+        if any(len(numbers) > 1 for numbers in box):
+            wide.append(box)
+            continue
+        point = tuple(numbers[0] for numbers in box)
+        if point in points:
+            raise _twice(template, point)
+        points.add(point)
+    effort = 0
+    for box, other in _neighbours(wide):
+        effort += 1
+        if effort > _MOST_COMPARISONS:
+            raise ParamcalcError(f"too many different tensors are called `{shorten(template)}`")
+        if all(_overlap(a, b) for a, b in zip(box, other)):
+            raise _twice(template, tuple(map(_first_common, box, other)))
+    for box in wide if points else ():
+        if common := _common_point(box, points):
+            raise _twice(template, common)
+
+
+def _neighbours(boxes: Sequence[Box]) -> Iterator[tuple[Box, Box]]:
+    """Pairs of boxes that may share indices: not those in different layers."""
+    by_layer: dict[int | None, list[Box]] = {}
+    for box in boxes:
+        layer = box[0][0] if len(box[0]) == 1 else None
+        anywhere = [other for same in by_layer.values() for other in same]
+        here = anywhere if layer is None else by_layer.get(layer, []) + by_layer.get(None, [])
+        yield from ((box, other) for other in here)
+        by_layer.setdefault(layer, []).append(box)
+
+
+def _common_point(box: Box, points: set[tuple[int, ...]]) -> tuple[int, ...] | None:
+    if prod(map(len, box)) < len(points):
+        return next((point for point in product(*box) if point in points), None)
+    return next((p for p in points if all(n in numbers for n, numbers in zip(p, box))), None)
+
+
+def _overlap(a: Indices, b: Indices) -> bool:
+    if isinstance(a, range) and isinstance(b, range):
+        return max(a.start, b.start) < min(a.stop, b.stop)
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return not set(a).isdisjoint(b)
+    few, many = (a, b) if isinstance(a, tuple) else (b, a)
+    return any(number in many for number in few)
+
+
+def _first_common(a: Indices, b: Indices) -> int:
+    if isinstance(a, range) and isinstance(b, range):
+        return max(a.start, b.start)
+    small, large = (a, b) if isinstance(a, tuple) else (b, a)
+    return next(number for number in small if number in large)
+
+
+def _twice(template: str, indices: Sequence[int]) -> ParamcalcError:
+    name = template.format(*indices)
+    return ParamcalcError(f"the tensor `{shorten(name)}` is defined twice")
+
+
+def below_root(
+    groups: Sequence[TensorGroup], ties: Sequence[Tied], root: str | None
+) -> tuple[list[TensorGroup], list[Tied]]:
+    """Only what stands below ``root``, named from there (a bare model without its head)."""
+    if not root:
+        return list(groups), list(ties)
+    prefix = root + "."
+    kept = [
+        group._replace(template=group.template.removeprefix(prefix))
+        for group in groups
+        if group.template.startswith(prefix)
+    ]
+    if not kept:
+        near = did_you_mean(root, {group.template.partition(".")[0] for group in groups})
+        raise ParamcalcError(f"there is no module `{shorten(root)}`", near).at(("root",))
+    return kept, [
+        tie._replace(
+            template=tie.template.removeprefix(prefix), target=tie.target.removeprefix(prefix)
+        )
+        for tie in ties
+        if tie.template.startswith(prefix)
+    ]
+
+
+def renamed(
+    groups: Sequence[TensorGroup], ties: Sequence[Tied], names: Mapping[str, str]
+) -> tuple[list[TensorGroup], list[Tied]]:
+    """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``."""
+    if not names:
+        return list(groups), list(ties)
+
+    def new(path: str) -> str:
+        old = next((old for old in names if is_below(path, old)), None)
+        return path if old is None else names[old] + path[len(old) :]
+
+    return (
+        [group._replace(template=new(group.template)) for group in groups],
+        [tie._replace(template=new(tie.template), target=new(tie.target)) for tie in ties],
+    )

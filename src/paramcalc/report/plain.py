@@ -1,0 +1,64 @@
+"""Pages as CSV and as Markdown."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from paramcalc.report.page import BAR, NAME, Column, Page, Row, Table, spell
+
+
+def to_csv(page: Page) -> str:
+    """The first table with raw values: integers without separators, nothing for what is absent."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    for table in page.tables[:1]:
+        columns = _columns(table)
+        writer.writerow([column.key for column in columns])
+        for row in _rows(table):
+            values = (row.values.get(column.key) for column in columns)
+            writer.writerow(["" if value is None else value for value in values])
+    return buffer.getvalue()
+
+
+def to_markdown(page: Page, *, gib: bool = False) -> str:
+    """The whole page, with tables that GitHub shows."""
+    parts = [f"**{_escape(page.heading)}**\n"] if page.heading else []
+    parts += [_table(table, gib=gib) for table in page.tables]
+    parts += [f"{_escape(line)}\n" for line in (*page.lines, *page.notes)]
+    parts += [f"```\n{excerpt}\n```\n" for excerpt in page.excerpts]
+    if page.verdict:
+        parts.append(f"{'✓' if page.verdict[1] else '✗'} {_escape(page.verdict[0])}\n")
+    parts += [f"hint: {_escape(hint)}\n" for hint in page.hints]
+    return "\n".join(parts)
+
+
+def _table(table: Table, *, gib: bool) -> str:
+    columns = _columns(table)
+    lines = [
+        "| " + " | ".join(_escape(column.title) for column in columns) + " |",
+        "|" + "|".join("---:" if column.is_right else "---" for column in columns) + "|",
+    ]
+    for row in _rows(table):
+        lines.append("| " + " | ".join(_cell(row, column, gib=gib) for column in columns) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def _columns(table: Table) -> list[Column]:
+    return [column for column in table.columns if column.kind != BAR]
+
+
+def _rows(table: Table) -> list[Row]:
+    return [*table.rows, *([table.total] if table.total else [])]
+
+
+def _cell(row: Row, column: Column, *, gib: bool) -> str:
+    lead = row.lead if column.kind == NAME else ""
+    return _escape(lead + spell(column, row.values.get(column.key, ""), gib=gib))
+
+
+def _escape(text: str) -> str:
+    """A text that Markdown shows as it stands."""
+    for character in "\\|*_<`":
+        text = text.replace(character, "\\" + character)
+    return text
