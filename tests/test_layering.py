@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import statistics
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,14 +38,26 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 # Packages beyond the standard library: when a module is loaded, and inside of a function.
 AT_LOAD: dict[str, set[str]] = {
-    "catalogue": {"yaml", "pydantic"},
+    "catalogue": {"yaml"},
     "report": {"rich"},
     "cli": {"typer"},
 }
 INSIDE: dict[str, set[str]] = {
-    "report": {"pydantic"},  # the documents and their schemas
     "cli": {"rich"},  # the console
 }
+# What a user hands in, and the schemas of the documents: no other module loads these, except
+# inside of the function that validates.
+VALIDATION = {
+    "catalogue/blame.py",
+    "catalogue/check.py",
+    "catalogue/check_specs.py",
+    "catalogue/check_tables.py",
+    "catalogue/findings.py",
+    "catalogue/schemas.py",
+    "report/document_parts.py",
+    "report/documents.py",
+}
+FOR_VALIDATION = {"pydantic", "pydantic_core"}
 
 INPUT_OUTPUT = {"http", "io", "logging", "os", "pathlib", "shutil", "socket", "subprocess"}
 INPUT_OUTPUT |= {"tempfile", "urllib"}
@@ -181,9 +194,46 @@ def test_packages_stay_in_their_folders(path: Path) -> None:
         if package in sys.stdlib_module_names or package == "paramcalc":
             continue
         allowed = AT_LOAD.get(part, set())
+        if path.relative_to(PACKAGE).as_posix() in VALIDATION:
+            allowed = allowed | FOR_VALIDATION
         if node in lazy:
             allowed = allowed | INSIDE.get(part, set())
         assert package in allowed, f"{relative(path)}:{node.lineno} imports {package}"
+
+
+@every_module
+def test_validation_is_loaded_only_to_validate(path: Path) -> None:
+    if path.relative_to(PACKAGE).as_posix() in VALIDATION:
+        return
+    modules = {f"paramcalc.{file.removesuffix('.py').replace('/', '.')}" for file in VALIDATION}
+    tree = TREES[path]
+    lazy = inside_functions(tree) | for_typing_only(tree)
+    for node, dotted in imports(tree):
+        # `import a.b`, `from a import b` and `from a.b import c`
+        found = {dotted, dotted.rpartition(".")[0]} & modules
+        assert node in lazy or not found, f"{relative(path)}:{node.lineno} imports {found}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["count", "gpt2", "--json"],
+        ["memory", "gpt2", "--json"],
+        ["fit", "gpt2", "--gpu", "24gb"],
+        ["count", "7b"],
+        ["list", "gpus", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_an_answer_does_not_load_pydantic(command: list[str]) -> None:
+    program = (
+        "import sys; from paramcalc.cli.main import main; code = main(sys.argv[1:]);"
+        "assert not {'pydantic', 'pydantic_core'} & sys.modules.keys(); sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @every_module

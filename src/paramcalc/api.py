@@ -52,7 +52,7 @@ def _context(model: Model, context: int | str | None) -> int:
     return _whole("context", context, MOST_TOKENS)
 
 
-def _whole(what: str, value: int, most: int) -> int:
+def _whole(what: str, value: object, most: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
         raise ParamcalcError(
             f"the {what} must be a whole number from 1 to {most:,}, found {shorten(str(value))}"
@@ -134,7 +134,7 @@ def fit(
     )
     device = gpu if isinstance(gpu, Device) else tables.device(gpu)
     wanted = [precision] if isinstance(precision, str) else precision
-    lower = formats(tables.ladder("lower"))
+    lower = formats([*tables.ladder("fit"), *tables.ladder("lower")])
     return fitting.fit(
         found, device, work, formats(wanted or tables.ladder("fit")), lower, explain=explain
     )

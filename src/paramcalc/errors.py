@@ -51,13 +51,13 @@ def _excerpt(place: Place) -> list[str]:
     gutter = " " * len(str(place.line))
     # Long lines are cut around the place, so that the caret stays in sight.
     start = max(0, place.column - 61) if len(place.text) > 100 else 0
-    text = place.text[start : start + 100].expandtabs(1)
+    text = "".join(c if c.isprintable() else " " for c in place.text[start : start + 100])
     carets = "^" * max(1, min(place.length, len(text) - (place.column - 1 - start)))
     return [
         f"{gutter} --> {place.file}:{place.line}:{place.column}",
-        f"{gutter}  |",
+        f"{gutter} |",
         f"{place.line} | {text}",
-        f"{gutter}  | {' ' * (place.column - 1 - start)}{carets}",
+        f"{gutter} | {' ' * (place.column - 1 - start)}{carets}",
     ]
 
 
@@ -81,9 +81,7 @@ class ParamcalcError(Exception):
     def __str__(self) -> str:
         return "\n\n".join(str(problem) for problem in self.problems)
 
-    def at(
-        self, path: Iterable[str], *, in_key: bool = False, offset: int = 0
-    ) -> ParamcalcError:
+    def at(self, path: Iterable[str], *, in_key: bool = False, offset: int = 0) -> ParamcalcError:
         """The same error, told to stand at ``path`` unless it already knows a place."""
         path = tuple(path)
         return ParamcalcError(

@@ -25,6 +25,7 @@ MOST_BATCH = 10**9
 
 
 def starts_with_number(text: str) -> bool:
+    """Whether a text that is no name can only be meant as a number."""
     return bool(re.match(r"[-+]?[0-9.]", text.strip()))
 
 
@@ -44,7 +45,7 @@ def parse_count(text: str) -> int | None:
 def _scaled(number: str, unit: int) -> tuple[int, int]:
     """A decimal number times a unit: the whole part, and whether anything is left over."""
     whole, _, places = number.partition(".")
-    return divmod(int(whole + places) * unit, 10 ** len(places))
+    return divmod(int(whole + places) * unit, int(10 ** len(places)))
 
 
 def parse_bytes(text: str, *, card: bool = False) -> int:
@@ -74,7 +75,7 @@ def parse_tokens(text: str) -> int:
         raise ParamcalcError(
             f"`{shorten(text)}` is no number of tokens", "write `8192` or `32k` (32,768)"
         )
-    tokens = int(found[1]) * 1024 ** {"k": 1, "m": 2}.get((found[2] or "").lower(), 0)
+    tokens = int(found[1]) * int(1024 ** {"k": 1, "m": 2}.get((found[2] or "").lower(), 0))
     if not 1 <= tokens <= MOST_TOKENS:
         raise ParamcalcError(
             f"a context of {shorten(text)} tokens is out of range", f"1 to {MOST_TOKENS:,}"
@@ -103,8 +104,11 @@ def short_count(number: int) -> str:
     return str(number)
 
 
-def short_bytes(number: int, *, gib: bool = False) -> str:
-    """Bytes in GB = 10^9 (or GiB = 2^30); small ones in MB, KB or B."""
+def short_bytes(number: int, *, gib: bool = False, digits: int | None = None) -> str:
+    """Bytes in GB = 10^9 (or GiB = 2^30); small ones in MB, KB or B.
+
+    ``digits`` after the point of GB; without it two, and one from 100 GB on.
+    """
     base, units = (1024, ("B", "KiB", "MiB", "GiB")) if gib else (1000, ("B", "KB", "MB", "GB"))
     power = 3
     while power and abs(number) * 20 < base**power * (1 if power == 3 else 19):
@@ -112,7 +116,8 @@ def short_bytes(number: int, *, gib: bool = False) -> str:
     if power == 0:
         return f"{number} {units[0]}"
     value = number / base**power
-    digits = 2 if abs(value) < 99.995 and not (power < 3) else 1
+    if digits is None or power < 3:
+        digits = 2 if power == 3 and abs(value) < 99.995 else 1
     return f"{value:,.{digits}f} {units[power]}"
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import string
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -622,6 +625,64 @@ def test_a_file_that_is_not_there_is_a_problem_of_it(tmp_path: Path) -> None:
     checked = check_file(str(tmp_path / "absent.yaml"))
     assert checked.kind == "unreadable"
     assert "cannot read" in checked.problems[0].message
+
+
+# What is wrong with an entry of PARAMCALC_DATA is told when the entry is used.
+OWN: list[tuple[str, str, list[str], str]] = [
+    (
+        "precisions.yaml",
+        "mix:\n  recipe: {}\n  source: s",
+        ["memory", "gpt2", "-p", "mix"],
+        "error: recipes are not supported yet",
+    ),
+    (
+        "precisions.yaml",
+        "mine:\n  block_numel: 0\n  block_bytes: 1\n  source: s",
+        ["memory", "gpt2", "-p", "mine"],
+        "error: `block_numel` must be greater than 0, found 0",
+    ),
+    (
+        "hardware.yaml",
+        "card:\n  source: s",
+        ["fit", "gpt2", "-g", "card"],
+        "error: `card` lacks `memory_mib`",
+    ),
+    (
+        "engines.yaml",
+        "own:\n  default: true\n  runtime: {low: 1}\n  source: s",
+        ["memory", "gpt2"],
+        "error: `runtime` lacks `mid`",
+    ),
+    (
+        "models.yaml",
+        "mine:\n  reported: {low: a}\n  source: s",
+        ["count", "mine"],
+        "error: `low` must be a whole number, found `a`",
+    ),
+    (
+        "models.yaml",
+        "bad: 5\nmine:\n  architecture: gpt2\n  source: s\n  config: {}",
+        ["count", "mine"],
+        "",
+    ),  # the entries beside it do not matter
+]
+
+
+@pytest.mark.parametrize(("file", "text", "command", "error"), OWN)
+def test_an_entry_of_ones_own_is_validated_when_it_is_used(
+    tmp_path: Path, file: str, text: str, command: list[str], error: str
+) -> None:
+    (tmp_path / file).write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-m", "paramcalc", *command],
+        env={**os.environ, "PARAMCALC_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (2 if error else 0)
+    assert done.stderr.partition("\n")[0] == error
+    assert not error or f"--> {tmp_path / file}:" in done.stderr
 
 
 # --- whatever the text -------------------------------------------------------------------------

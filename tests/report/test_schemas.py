@@ -1,4 +1,4 @@
-"""The JSON documents: their schemas are sound, hold the promised keys, and describe what is made."""
+"""The JSON documents: their schemas are sound, keep the promises, and describe what is made."""
 
 from __future__ import annotations
 

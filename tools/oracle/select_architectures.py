@@ -44,7 +44,7 @@ def read(path: Path) -> Iterator[Row]:
     with gzip.open(path, "rt") as lines:
         for line in lines:
             row = json.loads(line)
-            if row.get("model_type") in TYPES and row.get("ok", True):
+            if row.get("model_type") in TYPES and row.get("ok", "base" in row):
                 yield row
 
 
@@ -76,7 +76,7 @@ def family(row: Row, derived: Row) -> Row:
     ``given`` is what the framework was given, all other keys absent; ``full`` says every key except
     those that follow from others.
     """
-    given = row["base_overrides"]
+    given = row.get("base_overrides", {})
     follow = {key for keys in (derived.get(row["model_type"]) or {}).values() for key in keys}
     full = {k: v for k, v in row["base_config"].items() if k in given or k not in follow}
     base = row["base"]["total_params"], row["base"]["tied_twice_params"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from paramcalc.catalogue import strict_yaml
-from paramcalc.catalogue.files import data_folders, find_data, read_text
+from paramcalc.catalogue.files import data_folders, find_data, read_text, shown
 from paramcalc.core import spec as spec_language
 from paramcalc.core.spec import Spec
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
@@ -42,25 +42,38 @@ def placed(*sources: Source) -> Iterator[None]:
     try:
         yield
     except ParamcalcError as error:
-        raise ParamcalcError([_placed(problem, sources) for problem in error.problems]) from None
+        raise _placed(error, sources) from None
 
 
-def _placed(problem: Problem, sources: tuple[Source, ...]) -> Problem:
-    best: Problem | None = None
+def _placed(
+    error: ParamcalcError, sources: Sequence[Source], head: str | None = None
+) -> ParamcalcError:
+    """The error with the places of its problems; what a head says stands before the rest."""
+    prefixes: tuple[tuple[str, ...], ...] = ((),) if head is None else (("heads", head), ())
+    return ParamcalcError([_place(problem, sources, prefixes) for problem in error.problems])
+
+
+def _place(
+    problem: Problem, sources: Sequence[Source], prefixes: Sequence[tuple[str, ...]]
+) -> Problem:
+    if problem.path[:1] == ("modules",) and "modules" not in sources[0].tree and len(sources) == 1:
+        problem = problem._replace(path=problem.path[1:])  # a tree of modules without sections
+    best = problem
     for source in sources:
-        found, whole = strict_yaml.locate(problem, source.text, source.file)
-        if whole:
-            return found
-        best = best or found
-    return best or problem
+        for prefix in prefixes:
+            there = problem._replace(path=(*prefix, *problem.path)) if problem.path else problem
+            found, whole = strict_yaml.locate(there, source.text, source.file)
+            if whole:
+                return found
+            if best is problem and not prefix:
+                best = found
+    return best
 
 
 def architecture_names() -> list[str]:
     """All architectures in the data folders."""
     found = {
-        path.stem
-        for folder in data_folders()
-        for path in (folder / "architectures").glob("*.yaml")
+        path.stem for folder in data_folders() for path in (folder / "architectures").glob("*.yaml")
     }
     return sorted(found)
 
@@ -75,7 +88,7 @@ def architecture_source(name: str) -> Source:
             f"no architecture named `{shorten(name)}`",
             hint or "`paramcalc list architectures` names them all",
         )
-    return parse_source(read_text(paths[0]), f"data/architectures/{name}.yaml")
+    return parse_source(read_text(paths[0]), shown(paths[0]))
 
 
 def chain(source: Source) -> list[Source]:
@@ -90,12 +103,17 @@ def chain(source: Source) -> list[Source]:
 
 def compile_source(source: Source, name: str, class_name: str | None = None) -> Spec:
     """Compile a source, with all that it extends, as a class of the framework has it."""
-    document = source.tree
-    with placed(*chain(source)):
+    document, head = source.tree, None
+    links = chain(source)
+    try:
         if spec_language.is_document(document):
             merged = spec_language.resolve(document, lambda base: architecture_source(base).tree)
+            head = spec_language.head_pattern(merged, class_name)
             document = spec_language.with_head(merged, class_name)
-        return spec_language.compile_document(document, name)
+        spec = spec_language.compile_document(document, name)
+    except ParamcalcError as error:
+        raise _placed(error, links, head) from None
+    return spec._replace(place=partial(_placed, sources=links, head=head))
 
 
 @lru_cache(maxsize=512)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paramcalc.catalogue.architectures import architecture_source, chain, find_spec, placed
+from paramcalc.catalogue.architectures import find_spec
 from paramcalc.core.expand import expand
 from paramcalc.core.spec import Spec
 from paramcalc.errors import ParamcalcError, Problem
@@ -31,7 +31,7 @@ class Blame:
     problems: tuple[Problem, ...] = ()
 
 
-def blame(spec: Spec, architecture: str, configuration: Mapping[str, Any]) -> Blame:
+def blame(spec: Spec, configuration: Mapping[str, Any]) -> Blame:
     """Expand a configuration; a problem without a path belongs to the configuration as a whole."""
     found = _expand(spec, configuration)
     if isinstance(found, int):
@@ -46,7 +46,7 @@ def blame(spec: Spec, architecture: str, configuration: Mapping[str, Any]) -> Bl
             return Blame(None, tuple(culprits))
         if not more:
             break
-    return Blame(None, (*culprits, *_whole(architecture, found)))
+    return Blame(None, (*culprits, *_whole(spec, found)))
 
 
 def _round(
@@ -104,13 +104,8 @@ def _with(configuration: Mapping[str, Any], path: tuple[str, ...], value: Any) -
     return changed if value is _ABSENT else {**changed, key: value}
 
 
-def _whole(architecture: str, problems: Sequence[Problem]) -> Iterator[Problem]:
+def _whole(spec: Spec, problems: Sequence[Problem]) -> Iterator[Problem]:
     """What no single key is to blame for, with the line of the architecture that tells it."""
-    try:
-        if problems:
-            with placed(*chain(architecture_source(architecture))):
-                raise ParamcalcError(problems)
-    except ParamcalcError as error:
-        for problem in error.problems:
-            where = f" ({problem.place.file}:{problem.place.line})" if problem.place else ""
-            yield Problem(problem.message + where, problem.hint)
+    for problem in spec.place(ParamcalcError(problems)).problems:
+        where = f" ({problem.place.file}:{problem.place.line})" if problem.place else ""
+        yield Problem(problem.message + where, problem.hint)

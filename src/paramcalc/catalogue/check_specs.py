@@ -113,7 +113,7 @@ def check_configuration(tree: Mapping[str, Any]) -> list[Problem]:
         spec = find_spec(model_type, class_name)
     except ParamcalcError as error:
         return [Problem(p.message, p.hint, ("architectures", "0")) for p in error.problems]
-    return list(blame(spec, model_type, tree).problems)
+    return list(blame(spec, tree).problems)
 
 
 def sources(source: Source) -> list[Source]:

@@ -38,11 +38,11 @@ def check_models(source: Source) -> list[Problem]:
 def check_precisions(source: Source) -> list[Problem]:
     """Every number format, and the ladders."""
     problems = _check(source, PRECISIONS, _precision_problems)
-    ladders = source.tree.get(LADDERS)
-    if ladders is None and LADDERS not in source.tree:
+    if LADDERS not in source.tree:
         return problems
-    found = findings(schemas.Ladders, ladders, (LADDERS,), f"`{LADDERS}`")
-    return problems + (found or list(_ladder_problems(source, dict(ladders or {}))))
+    ladders = source.tree[LADDERS]
+    found = entry_problems("precisions", LADDERS, ladders)
+    return problems + (found or list(_ladder_problems(source, ladders)))
 
 
 def check_hardware(source: Source) -> list[Problem]:
@@ -62,6 +62,13 @@ def check_engines(source: Source) -> list[Problem]:
         Problem(f"`{shorten(defaults[0])}` is the default already", None, (name, "default"))
         for name in defaults[1:]
     ]
+
+
+def entry_problems(kind: str, name: str, card: Any) -> list[Problem]:
+    """What is wrong with one entry of a catalogue file, as far as the entry itself tells."""
+    if name == LADDERS:
+        return findings(schemas.Ladders, card, (name,), f"`{name}`")
+    return _ENTRIES[kind](name, card)
 
 
 Check = Callable[[str, Any], list[Problem]]
@@ -179,13 +186,16 @@ def _one_name(name: str, other: str, path: tuple[str, ...], *, in_key: bool = Fa
 # --- models ------------------------------------------------------------------------------------
 
 
-def _model_problems(name: str, card: Any) -> list[Problem]:
+def _card_problems(name: str, card: Any) -> list[Problem]:
     reported = isinstance(card, Mapping) and "reported" in card
-    model = schemas.ReportedModel if reported else schemas.CountedModel
-    problems = _by(model)(name, card)
-    if not isinstance(card, Mapping) or reported:
-        return problems
-    return problems + list(_configuration_problems(name, card))
+    return _by(schemas.ReportedModel if reported else schemas.CountedModel)(name, card)
+
+
+def _model_problems(name: str, card: Any) -> list[Problem]:
+    problems = _card_problems(name, card)
+    if isinstance(card, Mapping) and "reported" not in card:
+        problems += _configuration_problems(name, card)
+    return problems
 
 
 def _configuration_problems(name: str, card: Mapping[str, Any]) -> Iterator[Problem]:
@@ -205,7 +215,7 @@ def _configuration_problems(name: str, card: Mapping[str, Any]) -> Iterator[Prob
         return
     unknown = list(_unknown_keys(name, spec, configuration))
     yield from unknown
-    found = blame(spec, architecture, configuration)
+    found = blame(spec, configuration)
     for problem in found.problems:
         # What has no place in the configuration stands where its values are given.
         path = (name, "config", *problem.path)
@@ -248,3 +258,11 @@ def _published_problems(name: str, published: Any, total: int) -> Iterator[Probl
     if difference != stored - count:
         message = f"`stored` is {stored - count:,} more than `parameters`, `extra` says otherwise"
         yield Problem(message, None, (name, "published", "extra"))
+
+
+_ENTRIES: Mapping[str, Check] = {
+    "models": _card_problems,
+    "precisions": _precision_problems,
+    "hardware": _by(schemas.Accelerator),
+    "engines": _engine_problems,
+}

@@ -16,22 +16,41 @@ MOST_BYTES = 16_000_000
 
 def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_BYTES) -> str:
     """The text of a file; raises `ParamcalcError` for whatever cannot be read as text."""
-    shown = shorten(str(path), 200)
+    name = shorten(str(path), 200)
     try:
         # O_NONBLOCK: opening a FIFO must not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-        with open(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
-                raise ParamcalcError(f"`{shown}` is a folder, not a file")
-            if not stat.S_ISREG(status.st_mode):
-                raise ParamcalcError(f"`{shown}` is not a regular file")
-            content = file.read(most_bytes + 1)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if stat.S_ISDIR(mode):
+                raise ParamcalcError(f"`{name}` is a folder, not a file")
+            if not stat.S_ISREG(mode):
+                raise ParamcalcError(f"`{name}` is not a regular file")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                content = file.read(most_bytes + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
-        raise ParamcalcError(f"cannot read `{shown}`: {_reason(error)}") from None
+        raise ParamcalcError(f"cannot read `{name}`: {_reason(error)}") from None
     except ValueError:
-        raise ParamcalcError(f"`{shown}` is no file name") from None
-    return decode(content, shown, most_bytes)
+        raise ParamcalcError(f"`{name}` is no file name") from None
+    return decode(content, name, most_bytes)
+
+
+def is_file(path: Path) -> bool:
+    """There is such a file, whatever else a stranger's name may be."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """There is such a folder, whatever else a stranger's name may be."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def read_standard_input(most_bytes: int = MOST_BYTES) -> str:
@@ -49,21 +68,21 @@ def read_standard_input(most_bytes: int = MOST_BYTES) -> str:
     return decode(content, "standard input", most_bytes)
 
 
-def decode(content: bytes, shown: str, most_bytes: int) -> str:
+def decode(content: bytes, name: str, most_bytes: int) -> str:
     """Bytes as text, if they are text of a sensible size."""
     if len(content) > most_bytes:
-        raise ParamcalcError(f"`{shown}` is larger than {most_bytes:,} bytes")
+        raise ParamcalcError(f"`{name}` is larger than {most_bytes:,} bytes")
     if not content.strip():
-        raise ParamcalcError(f"`{shown}` is empty")
+        raise ParamcalcError(f"`{name}` is empty")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ParamcalcError(
-            f"`{shown}` is not UTF-8 text (byte {error.start:,})",
+            f"`{name}` is not UTF-8 text (byte {error.start:,})",
             "a spec is YAML, a configuration JSON; a checkpoint itself cannot be read here",
         ) from None
     if "\0" in text:
-        raise ParamcalcError(f"`{shown}` is a binary file, not text")
+        raise ParamcalcError(f"`{name}` is a binary file, not text")
     return text
 
 
@@ -87,4 +106,12 @@ def data_folders() -> tuple[Path, ...]:
 
 def find_data(name: str) -> list[Path]:
     """The files called ``name`` in the data folders, the user's own first."""
-    return [path for folder in data_folders() if (path := folder / name).is_file()]
+    return [path for folder in data_folders() if is_file(path := folder / name)]
+
+
+def shown(path: Path) -> str:
+    """How a message calls a data file: a shipped one as in the project, a user's by its path."""
+    folder = data_folders()[-1]
+    if path.is_relative_to(folder):
+        return f"data/{path.relative_to(folder).as_posix()}"
+    return str(path)

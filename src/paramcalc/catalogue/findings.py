@@ -26,7 +26,10 @@ def findings(
         model.model_validate(tree)
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=True)
-        return [_problem(model, tree, path, owner, detail) for detail in details]
+        problems = [_problem(model, tree, path, owner, detail) for detail in details]
+        # In the order of the document, not of the model.
+        order = list(tree) if isinstance(tree, Mapping) else []
+        return sorted(problems, key=lambda p: [order.index(k) for k in p.path[len(path) :][:1]])
     return []
 
 

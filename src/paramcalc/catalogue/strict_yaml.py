@@ -1,23 +1,28 @@
 """YAML without its traps, and the place of a problem in it.
 
-Refused: the same key twice, tags, more nodes than a person writes (alias bombs). Scalars are what
-they look like: ``true/false/null`` (and Python's spelling), decimal integers with underscores,
-floats; everything else, ``no`` and ``12:30:00`` too, is text.
+Refused: the same key twice, tags, more nodes than a person writes (alias bombs), deep nesting.
+Scalars are what they look like: ``true/false/null`` (and Python's spelling), decimal integers with
+underscores, floats; everything else, ``no`` and ``12:30:00`` too, is text.
+
+The tree is built from the parser's events, which come one after the other however deep they nest;
+libyaml's own composer follows a stranger's nesting until the stack is full.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
+from yaml import events
 
 from paramcalc.errors import ParamcalcError, Place, Problem, shorten
 
 _MOST_NODES = 200_000
 _DEEPEST = 60
 _LONGEST_NUMBER = 40
+_MOST_PROBLEMS = 20
 _CONSTANTS = {
     "true": True,
     "True": True,
@@ -28,16 +33,13 @@ _CONSTANTS = {
     "~": None,
     "": None,
 }
-# Compiled when first used: most files hold no number that needs them, and no deep nesting.
-_INTEGER = r"[-+]?[0-9][0-9_]*"
-_FLOAT = r"[-+]?([0-9][0-9_]*\.[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?[0-9]+[eE][-+]?[0-9]+"
-_MOST_OPEN = 600
-_DEEP_BLOCK = rf"(?m)^[^\w\n#]{{{_MOST_OPEN}}}"
-_PLAIN_TAGS = {
-    "tag:yaml.org,2002:str",
-    "tag:yaml.org,2002:map",
-    "tag:yaml.org,2002:seq",
-}
+# Compiled when first used: most files hold no number that needs them.
+_INTEGER = r"[-+]?[0-9]+(_[0-9]+)*"
+_FLOAT = (
+    r"[-+]?([0-9]+(_[0-9]+)*\.([0-9]+(_[0-9]+)*)?|\.[0-9]+(_[0-9]+)*)([eE][-+]?[0-9]+)?"
+    r"|[-+]?[0-9]+(_[0-9]+)*[eE][-+]?[0-9]+"
+)
+_LINE_BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
 
 # The base loader resolves nothing by itself; libyaml's is ten times as fast where it exists.
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -45,42 +47,151 @@ _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 
 def load(text: str, file: str) -> Any:
     """The tree of a YAML text: dicts with text keys, lists, and scalars."""
-    return _Builder(file, text).build(_compose(text, file), 0)
+    with_problems = _Builder(text, shorten(file, 200))
+    tree = with_problems.document()
+    if with_problems.problems:
+        raise ParamcalcError(with_problems.problems)
+    return tree
 
 
-def _compose(text: str, file: str) -> Any:
-    _check_depth(text, file)
-    loader = None
-    try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, text, file) from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        reason = str(getattr(error, "reason", "")) or "not valid YAML"
-        raise ParamcalcError(f"cannot read `{file}`: {shorten(reason)}") from None
-    finally:
-        if loader is not None:
-            loader.dispose()
-    if node is None:
-        raise ParamcalcError(f"`{file}` holds nothing but comments")
-    return node
+class _Anchored(NamedTuple):
+    """What an anchor stands for, and how many nodes that is."""
+
+    value: Any
+    nodes: int
 
 
-def _check_depth(text: str, file: str) -> None:
-    """Refuse deep nesting before the parser recurses into it: libyaml's has no bound of its own.
+class _Builder:
+    """Builds the tree of one text; what is wrong but can be passed over gathers in `problems`."""
 
-    Flow collections nest by brackets, block collections by columns.
-    """
-    depth = 0
-    if text.count("[") + text.count("{") > _MOST_OPEN:
-        for bracket in re.finditer(r"[\[\]{}]", text):
-            depth += 1 if bracket.group() in "[{" else -1
-            if depth > _MOST_OPEN:
-                raise ParamcalcError(f"`{file}` is nested too deep")
-    longest = max(map(len, text.split("\n")))
-    if longest > _MOST_OPEN and re.search(_DEEP_BLOCK, text):
-        raise ParamcalcError(f"`{file}` is nested too deep")
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self.problems: list[Problem] = []
+        self.anchors: dict[str, _Anchored] = {}
+        self.nodes = 0
+        self.loader: Any = None
+
+    def document(self) -> Any:
+        """The tree of the only document."""
+        try:
+            self.loader = _Loader(self.text)
+            self.next()
+            if isinstance(self.next(), events.StreamEndEvent):
+                raise ParamcalcError(f"`{self.file}` holds nothing but comments")
+            tree = self.value(self.next(), 0)
+            self.next()
+            if isinstance(another := self.next(), events.DocumentStartEvent):
+                raise self.error(another, "a second document begins here; one file holds one")
+            return tree
+        except yaml.MarkedYAMLError as error:
+            raise _syntax_error(error, self.text, self.file) from None
+        except (yaml.YAMLError, ValueError) as error:
+            reason = str(getattr(error, "reason", "")) or "not valid YAML"
+            raise ParamcalcError(f"cannot read `{self.file}`: {shorten(reason)}") from None
+        finally:
+            if self.loader is not None:
+                self.loader.dispose()
+
+    def next(self) -> Any:
+        return self.loader.get_event()
+
+    def value(self, event: Any, depth: int) -> Any:
+        """The value that begins with this event."""
+        if isinstance(event, events.AliasEvent):
+            return self.alias(event)
+        self.count(1)
+        before = self.nodes
+        if event.tag is not None:
+            self.report(event, f"a YAML tag (`{shorten(event.tag)}`) is not allowed")
+        if isinstance(event, events.ScalarEvent):
+            value = self.scalar(event)
+        elif depth >= _DEEPEST:
+            raise ParamcalcError(f"`{self.file}` is nested too deep")
+        elif isinstance(event, events.SequenceStartEvent):
+            value = self.sequence(depth)
+        else:
+            value = self.mapping(depth)
+        if event.anchor is not None:
+            self.anchors[event.anchor] = _Anchored(value, self.nodes - before + 1)
+        return value
+
+    def alias(self, event: Any) -> Any:
+        """The value of an anchor, which counts as if it stood here again."""
+        anchored = self.anchors.get(event.anchor)
+        if anchored is None:
+            raise self.error(event, f"`*{shorten(event.anchor)}` is nowhere defined before")
+        self.count(anchored.nodes)
+        return anchored.value
+
+    def count(self, nodes: int) -> None:
+        self.nodes += nodes
+        if self.nodes > _MOST_NODES:
+            hint = "what an alias stands for counts each time that it is used"
+            raise ParamcalcError(f"`{self.file}` has too many entries", hint)
+
+    def sequence(self, depth: int) -> list[Any]:
+        values = []
+        while not isinstance(event := self.next(), events.SequenceEndEvent):
+            values.append(self.value(event, depth + 1))
+        return values
+
+    def mapping(self, depth: int) -> dict[str, Any]:
+        tree: dict[str, Any] = {}
+        while not isinstance(event := self.next(), events.MappingEndEvent):
+            key = self.key(event, tree)
+            tree[key] = self.value(self.next(), depth + 1)
+        return tree
+
+    def key(self, event: Any, tree: dict[str, Any]) -> str:
+        """A key, which is text whatever it looks like."""
+        if not isinstance(event, events.ScalarEvent):
+            raise self.error(event, "a key must be a plain text")
+        self.count(1)
+        key: str = event.value
+        if event.tag is not None or event.anchor is not None:
+            self.report(event, "a key can have neither a tag nor an anchor")
+        if key in tree:
+            self.report(event, f"the key `{shorten(key)}` is given twice")
+        return key
+
+    def scalar(self, event: Any) -> Any:
+        text: str = event.value
+        if event.style:  # in quotes, or a block
+            return text
+        if text in _CONSTANTS:
+            return _CONSTANTS[text]
+        if not (text[0].isdigit() or text[0] in "+-."):
+            return text
+        if text[0] != "0" and len(text) < _LONGEST_NUMBER and text.isascii() and text.isdigit():
+            return int(text)
+        return self.number(event, text)
+
+    def number(self, event: Any, text: str) -> Any:
+        """What begins like a number: a number, or a text such as ``3d`` and ``2024-07-23``."""
+        if re.fullmatch(_INTEGER, text):
+            digits = text.lstrip("+-").replace("_", "")
+            if len(digits) > _LONGEST_NUMBER:
+                self.report(event, f"a number of {len(digits):,} digits is larger than any size")
+            elif digits[0] == "0" and len(digits) > 1:
+                message = f"`{shorten(text)}` starts with a zero; is it a text or a number?"
+                self.report(event, message)
+            else:
+                return int(text)
+            return None
+        return float(text) if re.fullmatch(_FLOAT, text) else text
+
+    def report(self, event: Any, message: str) -> None:
+        """Note a problem that leaves the rest of the text readable."""
+        self.problems += self.error(event, message).problems
+        if len(self.problems) >= _MOST_PROBLEMS:
+            raise ParamcalcError(self.problems)
+
+    def error(self, event: Any, message: str) -> ParamcalcError:
+        mark = event.start_mark
+        length = len(event.value) if isinstance(event, events.ScalarEvent) else 1
+        place = place_at(self.text, self.file, mark.line, mark.column, length)
+        return ParamcalcError(Problem(message, place=place))
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> ParamcalcError:
@@ -99,63 +210,12 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Paramcal
 
 def place_at(text: str, file: str, line: int, column: int, length: int) -> Place:
     """The place at a 0-based line and column."""
-    lines = text.splitlines()
-    shown = lines[line] if line < len(lines) else ""
-    return Place(file, line + 1, column + 1, shown, max(1, length))
-
-
-class _Builder:
-    def __init__(self, file: str, text: str) -> None:
-        self.file = file
-        self.text = text
-        self.nodes = 0
-
-    def build(self, node: Any, depth: int) -> Any:
-        self.nodes += 1
-        if self.nodes > _MOST_NODES or depth > _DEEPEST:
-            what = "has too many entries" if depth <= _DEEPEST else "is nested too deep"
-            raise ParamcalcError(f"`{self.file}` {what}", "aliases count each time they are used")
-        if node.tag not in _PLAIN_TAGS:
-            raise self.error(node, f"a YAML tag (`{shorten(node.tag)}`) is not allowed")
-        if isinstance(node, yaml.ScalarNode):
-            return self.scalar(node)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.build(child, depth + 1) for child in node.value]
-        return self.mapping(node, depth)
-
-    def mapping(self, node: Any, depth: int) -> dict[str, Any]:
-        tree: dict[str, Any] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise self.error(key, "a key must be a plain text")
-            if key.value in tree:
-                raise self.error(key, f"the key `{shorten(key.value)}` is given twice")
-            tree[key.value] = self.build(value, depth + 1)
-        return tree
-
-    def scalar(self, node: Any) -> Any:
-        text: str = node.value
-        if node.style in ("'", '"', "|", ">"):
-            return text
-        if text in _CONSTANTS:
-            return _CONSTANTS[text]
-        if not (text[0].isdigit() or text[0] in "+-."):
-            return text
-        if text[0] != "0" and len(text) < _LONGEST_NUMBER and text.isascii() and text.isdigit():
-            return int(text)
-        if len(text) > _LONGEST_NUMBER and text.lstrip("+-").isdigit():
-            raise self.error(node, f"a number of {len(text):,} digits is larger than any size")
-        if re.fullmatch(_INTEGER, text):
-            if text.lstrip("+-")[0] == "0" and len(text.lstrip("+-")) > 1:
-                raise self.error(node, f"`{text}` starts with a zero; is it a text or a number?")
-            return int(text)
-        return float(text) if re.fullmatch(_FLOAT, text) else text
-
-    def error(self, node: Any, message: str) -> ParamcalcError:
-        mark = node.start_mark
-        length = len(node.value) if isinstance(node, yaml.ScalarNode) else 1
-        place = place_at(self.text, self.file, mark.line, mark.column, length)
-        return ParamcalcError(Problem(message, place=place))
+    start = 0
+    breaks = re.finditer(_LINE_BREAK, text)
+    for _ in range(line):
+        start = found.end() if (found := next(breaks, None)) else len(text)
+    end = found.start() if (found := next(breaks, None)) else len(text)
+    return Place(file, line + 1, column + 1, text[start:end], max(1, length))
 
 
 def locate(problem: Problem, text: str, file: str) -> tuple[Problem, bool]:
@@ -192,7 +252,12 @@ def locate(problem: Problem, text: str, file: str) -> tuple[Problem, bool]:
 @lru_cache(maxsize=1)
 def _composed(text: str, file: str) -> Any:
     """The nodes of a text, kept while its problems are placed one after the other."""
-    return _compose(text, file)
+    load(text, file)  # the composer has no bounds of its own
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
 
 
 def _step(node: Any, key: str) -> tuple[Any, Any] | None:

@@ -13,14 +13,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from paramcalc.catalogue.architectures import Source, parse_source
-from paramcalc.catalogue.files import find_data, read_text
+from paramcalc.catalogue.architectures import Source, parse_source, placed
+from paramcalc.catalogue.files import data_folders, find_data, read_text, shown
 from paramcalc.errors import ParamcalcError, nearest, shorten
 
 _HEADING = re.compile(r"^(?P<name>[^\s#:][^:\n]*):", re.MULTILINE)
 _SPELLINGS = re.compile(
     r"^(?P<name>[^\s#:_][^:\n]*):|^  (?:hub|aliases): *\[?(?P<others>[^\]\n]*)", re.MULTILINE
 )
+_NAME = r"[^\s#:_][^:\n]*"
 _SHORTEST_PREFIX = 3
 
 
@@ -57,9 +58,10 @@ class Table:
 
     def find(self, name: str) -> Entry | None:
         """By name, by alias or hub id, each in any spelling, or by a unique beginning."""
-        for path, text in self.texts:
-            if text.startswith(f"{name}:") or f"\n{name}:" in text:
-                return _entry(path, text, name)
+        if re.fullmatch(_NAME, name):
+            for path, text in self.texts:
+                if text.startswith(f"{name}:") or f"\n{name}:" in text:
+                    return _entry(path, text, name)
         wanted = normal(name)
         found = self.spellings().get(wanted) or self._by_prefix(wanted)
         return _entry(found[0], read_cached(found[0]), found[1]) if found else None
@@ -143,8 +145,15 @@ def _spellings(texts: tuple[tuple[Path, str], ...]) -> Mapping[str, tuple[Path, 
 
 @lru_cache(maxsize=256)
 def _entry(path: Path, text: str, name: str) -> Entry:
-    source = parse_source(cut(text, name), f"data/{path.name}")
+    source = parse_source(cut(text, name), shown(path))
     card = source.tree.get(name)
+    if path.parent != data_folders()[-1]:
+        # The tests have validated the shipped entries; a user's own is validated when it is used.
+        from paramcalc.catalogue.check_tables import entry_problems
+
+        with placed(source):
+            if problems := entry_problems(path.stem, name, card):
+                raise ParamcalcError(problems)
     if not isinstance(card, Mapping):
         raise ParamcalcError(f"the entry `{shorten(name)}` of {path.name} is no mapping")
     return Entry(name, card, source)

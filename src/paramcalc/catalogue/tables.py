@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from paramcalc.catalogue.table import Entry, Table, normal
 from paramcalc.core.fit import Device
+from paramcalc.core.functions import type_name
 from paramcalc.core.inference import Engine
 from paramcalc.core.precision import Format
 from paramcalc.errors import ParamcalcError, shorten
@@ -20,8 +21,14 @@ MIB = 1024**2
 _RULE_OF_THUMB = "rule_of_thumb"
 
 
+def _named(what: str, name: object) -> str:
+    if isinstance(name, str):
+        return name
+    raise ParamcalcError(f"a {what} is given by its name, not by {type_name(name)}")
+
+
 def _find(table: Table, name: str, what: str, listed: str) -> Entry:
-    entry = table.find(name)
+    entry = table.find(_named(what, name))
     if entry is None:
         found = [f"`{near}`" for near in table.similar(name)]
         hint = f"did you mean {' or '.join(found)}?" if found else f"`paramcalc list {listed}`"
@@ -54,7 +61,7 @@ def device(text: str) -> Device:
     A size as makers print it counts in powers of two: 24 GB is 24 GiB.
     """
     # "4090" is a name, "24gb" a size, and "409" the beginning of neither.
-    if starts_with_number(text) and normal(text) not in HARDWARE.spellings():
+    if starts_with_number(_named("GPU", text)) and normal(text) not in HARDWARE.spellings():
         return Device(text, parse_bytes(text, card=True), "as given")
     entry = _find(HARDWARE, text, "GPU", "gpus")
     size = entry.card["memory_mib"] * MIB

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 COMMANDS = {
     "count": "parameters: total, active, embedding; by module, layer or tensor",
@@ -23,11 +23,20 @@ EPILOG = """\
 MODEL is a catalogue name, a bare size (70b), a layer spec, a config.json or its folder, or - for
 standard input.
 
-Exit codes: 0 answered, 1 answered and the answer is no, 2 could not answer, 70 a bug.
+Exit codes: 0 answered, 1 answered and the answer is no, 2 could not answer, 70 a bug,
+130 interrupted, 141 the reader of the output went away.
 
 Environment: NO_COLOR, FORCE_COLOR, COLUMNS, TERM; PARAMCALC_DATA names a folder with data files
 of your own (models.yaml, hardware.yaml, architectures/…), looked at before the shipped ones.
 """
+
+
+class PlainCommand(TyperCommand):
+    """A command whose usage line names its arguments as the help below it does."""
+
+    def format_usage(self, ctx: Any, formatter: Any) -> None:
+        names = [p.metavar or "" for p in self.params if p.param_type_name == "argument"]
+        formatter.write_usage(ctx.command_path, " ".join(["[OPTIONS]", *names]))
 
 
 class LazyGroup(TyperGroup):
@@ -52,16 +61,17 @@ class LazyGroup(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
-        formatter.write(f"\n{EPILOG}")
+        for paragraph in EPILOG.split("\n\n"):
+            formatter.write_paragraph()
+            formatter.write_text(paragraph)
 
 
 def load_command(name: str) -> Any:
     """The command of one module, made by Typer."""
     module = import_module(f"paramcalc.cli.{name}_command")
     app = _app(add_completion=False)
-    app.command(name, no_args_is_help=name in ("count", "memory", "fit", "show", "compare"))(
-        module.run
-    )
+    bare = name in ("count", "memory", "fit", "show", "compare")
+    app.command(name, cls=PlainCommand, no_args_is_help=bare)(module.run)
     return typer.main.get_command(app)
 
 

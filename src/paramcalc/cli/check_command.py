@@ -13,7 +13,9 @@ from paramcalc.cli.options import chosen_format
 def run(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE…", help="Specs, configurations, catalogue files; - for stdin."),
+        typer.Argument(
+            metavar="FILE…", help="Specs, configurations, catalogue files; - for stdin."
+        ),
     ],
     form: options.Form = "table",
     json: options.Json = False,
@@ -24,7 +26,7 @@ def run(
 
     Names every problem with its line and column. Ends with 1 if there is one.
     """
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
 
     from paramcalc.catalogue.check import check_files
     from paramcalc.report import checks

@@ -17,9 +17,7 @@ _FEWEST, _MOST = 2, 6
 def run(
     models: Annotated[
         list[str],
-        typer.Argument(
-            metavar="MODEL…", help="Two to six models.", autocompletion=complete_models
-        ),
+        typer.Argument(metavar="MODEL…", help="Two to six models.", autocompletion=complete_models),
     ],
     context: options.Context = None,
     batch: options.Batch = "1",
@@ -30,7 +28,7 @@ def run(
     debug: options.Debug = False,
 ) -> int:
     """Put two to six models side by side."""
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
     if not _FEWEST <= len(models) <= _MOST:
         raise ParamcalcError(f"compare takes {_FEWEST} to {_MOST} models, found {len(models)}")
 

@@ -21,7 +21,7 @@ def run(
     bash: add `eval "$(paramcalc completion bash)"` to ~/.bashrc; zsh and fish likewise.
     """
     one_of("shell", shell, SHELLS)
-    from typer.completion import get_completion_script
+    from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
     from paramcalc.report.terminal import write
 

@@ -18,7 +18,7 @@ BREAKDOWNS = ("module", "layer", "kind", "tensor")
 def run(
     model: options.ModelArgument,
     by: Annotated[
-        str, typer.Option("--by", help="Break down by module, layer, kind or tensor.")
+        str, typer.Option("--by", metavar="WHAT", help="module, layer, kind or tensor.")
     ] = "module",
     depth: Annotated[
         str, typer.Option("--depth", metavar="N", help="Levels of modules to show.")
@@ -35,7 +35,7 @@ def run(
     debug: options.Debug = False,
 ) -> int:
     """Count parameters: total, active, embedding; by module, layer, kind or tensor."""
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
     one_of("breakdown", by, BREAKDOWNS)
     levels = whole("the depth", depth)
     if expand and by == "module":

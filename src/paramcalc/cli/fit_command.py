@@ -37,7 +37,7 @@ def run(
     Without --precision the answer is the best of 16, 8 and 4 bits that fits. Ends with 1 if it
     does not fit.
     """
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
 
     from paramcalc import api
     from paramcalc.report import records
@@ -60,7 +60,7 @@ def run(
     def page() -> Page:
         from paramcalc.report.fit import page
 
-        return page(answer, explain=explain, gib=gib)
+        return page(answer, like=like, explain=explain, gib=gib)
 
     if not quiet:
         emit(

@@ -19,7 +19,7 @@ def _complete(incomplete: str) -> list[str]:
 def run(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help=", ".join(LISTS) + ".", autocompletion=_complete),
+        typer.Argument(metavar="[WHAT]", help=", ".join(LISTS) + ".", autocompletion=_complete),
     ] = "models",
     word: Annotated[
         str, typer.Argument(metavar="[WORD]", help="Only entries that contain this word.")
@@ -30,7 +30,7 @@ def run(
     debug: options.Debug = False,
 ) -> int:
     """List models, precisions, gpus, engines or architectures."""
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
     one_of("list", what, LISTS)
 
     from paramcalc.catalogue.listing import listing
@@ -38,5 +38,5 @@ def run(
     from paramcalc.report.output import emit
 
     rows = listing(what, word)
-    emit(form, "list", lambda: rows, lambda: cards.list_page(rows), colour=color)
+    emit(form, "list", lambda: rows, lambda: cards.list_page(rows, what), colour=color)
     return 0

@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 OK, NO, USAGE, BUG, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 70, 130, 141
@@ -19,8 +20,9 @@ def run() -> NoReturn:
     code = main(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
-        except (BrokenPipeError, ValueError, AttributeError):
+            if stream is not None:  # closed by whoever started the process
+                stream.flush()
+        except (OSError, ValueError):
             code = code or PIPE_CLOSED
     # Everything is written: taking a few hundred modules down in order is a sixth of the time.
     os._exit(code)
@@ -28,20 +30,20 @@ def run() -> NoReturn:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; the result is its exit code."""
-    if list(arguments) in (["--version"], ["-V"]):
-        # Answered before anything is imported.
-        from paramcalc import __version__
-
-        print(f"paramcalc {__version__}")
-        return OK
     try:
+        if list(arguments) in (["--version"], ["-V"]):
+            # Answered before anything is imported.
+            from paramcalc import __version__
+
+            print(f"paramcalc {__version__}", flush=True)  # noqa: T201 - the answer
+            return OK
         return _dispatch(list(arguments))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
         return PIPE_CLOSED
-    except Exception as error:  # whatever else happens is told in one way
-        return _report(error, debug="--debug" in arguments)
+    except Exception as error:  # noqa: BLE001 - whatever else happens is told in one way
+        return _report(error, list(arguments))
 
 
 def _dispatch(arguments: list[str]) -> int:
@@ -56,7 +58,7 @@ def _dispatch(arguments: list[str]) -> int:
     return result if isinstance(result, int) else OK
 
 
-def _report(error: Exception, *, debug: bool) -> int:
+def _report(error: Exception, arguments: list[str]) -> int:
     from paramcalc.errors import ParamcalcError
 
     # Typer's own exceptions are told by what they carry: newer versions bring click with them.
@@ -64,12 +66,12 @@ def _report(error: Exception, *, debug: bool) -> int:
     if kind in ("Exit", "NoArgsIsHelpError"):
         shown = getattr(error, "format_message", None)
         if kind == "NoArgsIsHelpError" and shown:
-            print(shown(), file=sys.stderr)
+            _say(shown())
             return USAGE
         return int(getattr(error, "exit_code", OK))
     if kind == "Abort":
         return INTERRUPTED
-    if debug:
+    if "--debug" in arguments:
         import traceback
 
         traceback.print_exception(error)
@@ -78,22 +80,27 @@ def _report(error: Exception, *, debug: bool) -> int:
             _say(f"error: {problem}")
         return USAGE
     if hasattr(error, "format_message"):
-        _say(_usage(error))
+        _say(_usage(error, arguments))
+        return USAGE
+    if isinstance(error, OSError):
+        _say(f"error: cannot write the answer: {(error.strerror or str(error)).lower()}")
         return USAGE
     _say(f"error: a bug in paramcalc: {kind}: {error}\nhint: --debug shows where")
     return BUG
 
 
-def _usage(error: Exception) -> str:
+def _usage(error: Exception, arguments: list[str]) -> str:
     """A wrong option or argument, in the words of the other errors."""
+    from paramcalc.cli.app import COMMANDS
+
     message = str(error.format_message())  # type: ignore[attr-defined]
     message = (message[:1].lower() + message[1:]).rstrip(".")
-    context = getattr(error, "ctx", None)
-    path = context.command_path if context is not None else "paramcalc"
-    return f"error: {message}\nhint: `{path} --help` shows how it is written"
+    command = "".join(f" {word}" for word in arguments[:1] if word in COMMANDS)
+    return f"error: {message}\nhint: `paramcalc{command} --help` shows how it is written"
 
 
 def _say(text: str) -> None:
-    """Write to standard error, whatever characters it can show."""
+    """Write to standard error, whatever characters it can show, if there is one."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=sys.stderr)
+    with suppress(OSError, AttributeError):  # closed, or its reader has gone: the code tells
+        sys.stderr.write(text.encode(encoding, "replace").decode(encoding).rstrip("\n") + "\n")

@@ -29,7 +29,7 @@ def run(
     debug: options.Debug = False,
 ) -> int:
     """Memory to run a model: weights in each precision, KV cache, and what the runtime adds."""
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
 
     from paramcalc.api import formats, workload
     from paramcalc.core.inference import memory
@@ -52,7 +52,7 @@ def run(
     def page() -> Page:
         from paramcalc.report.memory import page
 
-        return page(found, rows, explain=explain, gib=gib)
+        return page(found, rows, like=like, explain=explain, gib=gib)
 
     emit(
         form,

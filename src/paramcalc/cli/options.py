@@ -9,6 +9,7 @@ import typer
 from paramcalc.cli.complete import formats, gpus, models, precisions
 
 FORMATS = ("table", "json", "csv", "md")
+COLORS = ("auto", "always", "never")
 
 ModelArgument = Annotated[
     str,
@@ -24,6 +25,7 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         "-p",
+        metavar="NAME",
         help="A number format (repeat, or separate by commas); `all` for every one.",
         autocompletion=precisions,
         show_default=False,
@@ -31,17 +33,27 @@ Precision = Annotated[
 ]
 Context = Annotated[
     str | None,
-    typer.Option("--context", "-c", metavar="TOKENS", help="Tokens, such as 8192 or 32k."),
+    typer.Option(
+        "--context",
+        "-c",
+        metavar="TOKENS",
+        help="Tokens, such as 8192 or 32k.  [default: 8192, or what the model is published for if "
+        "that is less]",
+    ),
 ]
 Batch = Annotated[str, typer.Option("--batch", "-b", metavar="N", help="Sequences at once.")]
 KvPrecision = Annotated[
     str | None,
     typer.Option(
-        "--kv-precision", help="Number format of the KV cache.", autocompletion=precisions
+        "--kv-precision",
+        metavar="NAME",
+        help="Number format of the KV cache.  [default: bf16]",
+        autocompletion=precisions,
     ),
 ]
 Engine = Annotated[
-    str | None, typer.Option("--engine", "-e", help="The engine whose runtime is added.")
+    str | None,
+    typer.Option("--engine", "-e", metavar="NAME", help="The engine whose runtime is added."),
 ]
 Overhead = Annotated[
     str | None,
@@ -69,7 +81,11 @@ Set = Annotated[
 Gpu = Annotated[
     str,
     typer.Option(
-        "--gpu", "-g", help="A size (24gb, 24GiB) or a name (rtx-4090).", autocompletion=gpus
+        "--gpu",
+        "-g",
+        metavar="GPU",
+        help="A size (24gb, 24GiB) or a name (rtx-4090).",
+        autocompletion=gpus,
     ),
 ]
 Gpus = Annotated[str, typer.Option("--gpus", "-n", metavar="N", help="How many equal GPUs.")]
@@ -77,17 +93,20 @@ Explain = Annotated[bool, typer.Option("--explain", help="Show the arithmetic.")
 Gib = Annotated[bool, typer.Option("--gib", help="Print GiB (2^30) in place of GB (10^9).")]
 Form = Annotated[
     str,
-    typer.Option("--format", "-f", help="table, json, csv or md.", autocompletion=formats),
+    typer.Option(
+        "--format", "-f", metavar="FORM", help="table, json, csv or md.", autocompletion=formats
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="The same as --format json.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing; the exit code tells.")]
 ExitZero = Annotated[bool, typer.Option("--exit-zero", help="End with 0 whatever the answer is.")]
-Color = Annotated[str, typer.Option("--color", help="auto, always or never.")]
+Color = Annotated[str, typer.Option("--color", metavar="WHEN", help="auto, always or never.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback with an error.")]
 
 
-def chosen_format(form: str, json: bool) -> str:
-    """The output format, checked."""
+def chosen_format(form: str, json: bool, color: str) -> str:
+    """The output format; it and the choice of colour are checked."""
+    one_of("choice of colour", color, COLORS)
     if json:
         return "json"
     one_of("format", form, FORMATS)
@@ -109,9 +128,7 @@ def whole(what: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 12 or int(text) < 1:
         from paramcalc.errors import ParamcalcError, shorten
 
-        raise ParamcalcError(
-            f"{what} must be a whole number above zero, found `{shorten(text)}`"
-        )
+        raise ParamcalcError(f"{what} must be a whole number above zero, found `{shorten(text)}`")
     return int(text)
 
 

@@ -15,7 +15,7 @@ def run(
     debug: options.Debug = False,
 ) -> int:
     """Show a model's card: what it is, where it comes from, its hyperparameters."""
-    form = chosen_format(form, json)
+    form = chosen_format(form, json, color)
 
     from paramcalc.report import cards
     from paramcalc.report.output import emit

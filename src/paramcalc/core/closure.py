@@ -62,6 +62,16 @@ def bounded(value: Any, node: ast.AST) -> Any:
     return value
 
 
+def truth(value: Any, text: str, span: Span) -> bool:
+    """The value as a condition. A text is none: 'no' and 'false' would count as true."""
+    if isinstance(value, str):
+        raise ParamcalcError(
+            f"`{shorten(text)}` is neither true nor false but the text '{shorten(value, 20)}'",
+            span=span,
+        )
+    return bool(value)
+
+
 def number(value: Any, node: ast.AST) -> Any:
     """The value, if it is a number: text and lists must never reach an operator."""
     if not isinstance(value, (int, float)):

@@ -13,7 +13,7 @@ from paramcalc.core.spec import Block, Field, Function, Spec, Tie
 from paramcalc.core.tree import Module, TreeReader, Use
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
 
-_FIELD_OPTIONS = ("default", "if_null", "aliases")
+_FIELD_OPTIONS = ("default", "if_null", "aliases", "nested")
 _SIGNS_OF_A_DOCUMENT = ("config", "let", "tied")
 _DEEPEST_USE = 30
 _ONLY_IN_ENTRIES = "`$active` stands in the module whose copies it counts"
@@ -130,7 +130,8 @@ class DocumentCompiler:
                 hint = did_you_mean(option, _FIELD_OPTIONS)
                 message = f"unknown option `{shorten(option)}`"
                 self.report(message, hint, "config", name, option, in_key=True)
-        default = options.get("default", "required" if written else None)
+        nested = self.nested(name, options.get("nested"))
+        default = options.get("default", "required" if written and not nested else None)
         if_null = None
         if options.get("if_null") is not None:
             if_null = self.expression(
@@ -138,11 +139,19 @@ class DocumentCompiler:
             )
         aliases = self.aliases(name, options.get("aliases"))
         if default == "required":
-            return Field(name, None, if_null, aliases)
+            return Field(name, None, if_null, aliases, nested)
         path = ("config", name, "default") if written else ("config", name)
         expression = self.expression(default, *path, allow_text=True) or Expression.of(None)
+        if nested and "default" not in options:
+            expression = Expression.of({})
         derived = None if expression.is_constant else expression
-        return Field(name, expression, if_null or derived, aliases)
+        return Field(name, expression, if_null or derived, aliases, nested)
+
+    def nested(self, name: str, value: Any) -> str | None:
+        if value is None or (isinstance(value, str) and value):
+            return value
+        self.report("`nested` takes the name of an architecture", None, "config", name, "nested")
+        return None
 
     def aliases(self, name: str, value: Any) -> tuple[str, ...]:
         aliases = () if value is None else value

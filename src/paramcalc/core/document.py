@@ -25,6 +25,8 @@ SECTIONS = (
     "rename",
 )
 Document = Mapping[str, Any]
+_NO_REMOVALS = (("config",), ("heads",))
+"""In these a null is a default, and an instruction for later."""
 
 
 def is_document(tree: Document) -> bool:
@@ -74,7 +76,7 @@ def _links(document: Document, read: Callable[[str], Document]) -> list[Document
         try:
             links.append(read(name))
         except ParamcalcError as error:
-            raise error.at(("extends",)) from None
+            raise (error.at(("extends",)) if len(links) == 1 else error) from None
     return links
 
 
@@ -95,7 +97,7 @@ def _over(base: Document, link: Document) -> dict[str, Any]:
         elif section == "heads":
             merged[section] = _patches(old, value)
         elif section in ("let", "blocks"):
-            merged[section] = merge(_without_namesakes(old, value), value)
+            merged[section] = merge(_under_new_keys(old, value), value)
         else:
             merged[section] = merge(old, value)
     return merged
@@ -124,10 +126,10 @@ def bare_name(key: str) -> str:
     return str(key).partition("(")[0].strip()
 
 
-def _without_namesakes(base: Document, patch: Document) -> dict[str, Any]:
-    """``ffn(width)`` gives way to a new ``ffn(width, bias)``."""
-    new = {bare_name(key) for key in patch}
-    return {key: old for key, old in base.items() if key in patch or bare_name(key) not in new}
+def _under_new_keys(base: Document, patch: Document) -> dict[str, Any]:
+    """``ffn(width)`` is the same block as ``ffn(width, bias)``, which gives it new parameters."""
+    new = {bare_name(key): key for key in patch}
+    return {new.get(bare_name(key), key): old for key, old in base.items()}
 
 
 def _removed_in_vain(
@@ -135,16 +137,16 @@ def _removed_in_vain(
 ) -> Iterator[Problem]:
     """``key: null`` where there is no such key: misspelt, as a rule."""
     for key, value in patch.items():
-        if not path and key == "config":
+        here, old = (*path, str(key)), base.get(key)
+        if here in _NO_REMOVALS:
             continue
-        here = (*path, str(key))
         if value is None and key not in base:
             hint = did_you_mean(str(key), map(str, base))
             message = f"there is no `{shorten(str(key))}` to remove"
             yield Problem(message, hint, here, in_key=True)
-        elif isinstance(value, Mapping) and isinstance(base.get(key), Mapping):
-            if here != ("heads",):
-                yield from _removed_in_vain(base[key], value, here)
+        elif isinstance(value, Mapping) and isinstance(old, Mapping):
+            known = _under_new_keys(old, value) if here in (("let",), ("blocks",)) else old
+            yield from _removed_in_vain(known, value, here)
 
 
 def with_head(document: Document, class_name: str | None) -> dict[str, Any]:
@@ -157,10 +159,12 @@ def with_head(document: Document, class_name: str | None) -> dict[str, Any]:
 def head_pattern(document: Document, class_name: str | None) -> str | None:
     """The pattern of the head for a class: its exact name, or the longest ``*Ending``."""
     heads = document.get("heads")
-    if heads is None or class_name is None:
+    if heads is None:
         return None
     if not isinstance(heads, Mapping):
         raise ParamcalcError("`heads` is a mapping of class names").at(("heads",), in_key=True)
+    if class_name is None:
+        return None
     endings = [key for key in map(str, heads) if class_name.endswith(key[1:]) and key[:1] == "*"]
     found = class_name if class_name in heads else max(endings, key=len, default=None)
     if found is None:

@@ -6,7 +6,7 @@ grouped by the answers that its expressions give: two layers with equal answers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,14 +17,11 @@ from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
 from paramcalc.core.model import TensorGroup, Tied
 from paramcalc.core.names import below_root, check_unique, index_of, renamed
-from paramcalc.core.scope import Globals, Scope
+from paramcalc.core.scope import FindSpec, Globals, NestedConfiguration, Scope
 from paramcalc.core.spec import Spec
 from paramcalc.core.ties import apply_ties
 from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
 from paramcalc.errors import ParamcalcError, Problem, shorten
-
-FindSpec = Callable[[str, str | None], Spec]
-"""Finds the spec for a ``model_type`` and a class name (None: the usual class)."""
 
 _MOST_ENTRIES = 100_000
 _MOST_PROBLEMS = 50
@@ -107,7 +104,7 @@ class _Expander:
         depth: int,
     ) -> None:
         self.spec = spec
-        self.names = Globals(spec, configuration, symbolic=symbolic)
+        self.names = Globals(spec, configuration, find_spec, symbolic=symbolic)
         self.find_spec = find_spec
         self.depth = depth
         self.answers = Answers(spec.blocks, self.names)
@@ -172,15 +169,13 @@ class _Expander:
         key = entry.key
         if key.repeat:
             self.repeat(entry, key.repeat, where, scope)
-        elif key.condition is None or key.condition(scope):
+        elif key.condition is None or key.condition.holds(scope):
             below = where.down(key.name)
             if isinstance(entry.node, Module) and entry.node.active:
                 below = below._replace(fused=self.active(entry.node, None, scope))
             self.node(entry.node, below, scope)
 
-    def repeat(
-        self, entry: Entry, repeat: Repeat, where: Where, scope: Mapping[str, Any]
-    ) -> None:
+    def repeat(self, entry: Entry, repeat: Repeat, where: Where, scope: Mapping[str, Any]) -> None:
         start = _whole(repeat.start(scope), "start") if repeat.start else 0
         stop = _whole(repeat.stop(scope), "count")
         size, before = stop - start, 0
@@ -193,7 +188,7 @@ class _Expander:
             whole = len(indices) == len(numbers)
             count = size if whole else len(indices)
             inner = Scope(scope, {repeat.variable: indices[0]})
-            if entry.key.condition and not entry.key.condition(inner):
+            if entry.key.condition and not entry.key.condition.holds(inner):
                 continue
             running = count
             if isinstance(entry.node, Module) and entry.node.active:
@@ -267,7 +262,7 @@ class _Expander:
     def cache(self, entry: CacheEntry, where: Where, scope: Mapping[str, Any]) -> None:
         if entry.condition:
             try:
-                if not entry.condition(scope):
+                if not entry.condition.holds(scope):
                     return
             except ParamcalcError as error:
                 self.problems += error.at(entry.path, in_key=True).problems
@@ -289,7 +284,10 @@ class _Expander:
         configuration = nested.config(scope)
         if not isinstance(configuration, Mapping):
             raise ParamcalcError(f"`{nested.config.text}` is no nested configuration")
-        model_type = configuration.get("model_type") or nested.model_type
+        model_type: Any = None
+        if isinstance(configuration, NestedConfiguration):
+            model_type, configuration = configuration.model_type, configuration.given
+        model_type = configuration.get("model_type") or nested.model_type or model_type
         if not isinstance(model_type, str) or self.find_spec is None:
             raise ParamcalcError(f"`{nested.config.text}` has no `model_type`")
         if self.depth >= _DEEPEST_NESTING:

@@ -21,7 +21,9 @@ def count_steps(model: Model) -> list[Step]:
             total = total + numel
             used = group.active_numel
             unused = int(used) != int(numel)
-            active = active + (trace.note(f"{name}, active", used, "parameters") if unused else numel)
+            active = active + (
+                trace.note(f"{name}, active", used, "parameters") if unused else numel
+            )
     trace.note("total", total, "parameters", model.source or "", model.exactness)
     if int(active) != int(total):
         trace.note("active", active, "parameters", "", model.exactness)

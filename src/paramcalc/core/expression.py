@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from paramcalc.core.closure import Evaluate, Scope, Span, constant, refuse, span_of
+from paramcalc.core.closure import Evaluate, Scope, Span, constant, refuse, span_of, truth
 from paramcalc.core.forms import Compiler
 from paramcalc.errors import ParamcalcError, shorten
 
@@ -27,10 +27,13 @@ _DEEPEST = 40
 class Expression:
     """A compiled expression: call it with a scope (names to values) to get its value."""
 
-    __slots__ = ("_evaluate", "names", "spans", "text")
+    __slots__ = ("_evaluate", "names", "spans", "start", "text")
 
-    def __init__(self, text: str, spans: Mapping[str, Span], evaluate: Evaluate) -> None:
+    def __init__(
+        self, text: str, spans: Mapping[str, Span], evaluate: Evaluate, start: int = 0
+    ) -> None:
         self.text = text
+        self.start = start
         self.spans = spans
         self.names = frozenset(spans)
         self._evaluate = evaluate
@@ -46,6 +49,10 @@ class Expression:
 
     def __call__(self, scope: Scope) -> Any:
         return self._evaluate(scope)
+
+    def holds(self, scope: Scope) -> bool:
+        """The value as a condition."""
+        return truth(self._evaluate(scope), self.text, (self.start, len(self.text)))
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -170,10 +177,10 @@ def _check_text(text: str, offset: int) -> None:
 def _expression(text: str, node: ast.expr, offset: int, *, allow_text: bool) -> Expression:
     shown = text[node.col_offset - offset : (node.end_col_offset or 0) - offset]
     if isinstance(node, ast.Constant) and isinstance(node.value, str) and allow_text:
-        return Expression(shown, {}, constant(node.value))
+        return Expression(shown, {}, constant(node.value), node.col_offset)
     compiler = Compiler()
     try:
         evaluate = compiler(node)
     except RecursionError:
         raise ParamcalcError("an expression is nested too deep") from None
-    return Expression(shown, compiler.spans, evaluate)
+    return Expression(shown, compiler.spans, evaluate, node.col_offset)

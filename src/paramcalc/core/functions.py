@@ -60,12 +60,26 @@ def _int(value: Any) -> int:
     return value if isinstance(value, int) else int(value)
 
 
+def _get(mapping: Any, key: Any, default: Any = None) -> Any:
+    """An entry of a mapping or a list that may be missing, or null."""
+    if mapping is None:
+        return default
+    if isinstance(mapping, Mapping):
+        value = mapping.get(key)
+    elif isinstance(mapping, (list, tuple)) and isinstance(key, int):
+        value = mapping[key] if -len(mapping) <= key < len(mapping) else None
+    else:
+        raise ParamcalcError(f"`get` needs a mapping or a list, found {type_name(mapping)}")
+    return default if value is None else value
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": lambda *values: min(_numbers("min", values)),
     "max": lambda *values: max(_numbers("max", values)),
     "sum": lambda *values: sum(_numbers("sum", values)),
     "len": _length,
     "int": _int,
+    "get": _get,
     "ceil_div": ceil_div,
     "round_up": round_up,
 }

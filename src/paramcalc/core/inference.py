@@ -86,9 +86,7 @@ def _label(cache: Cache, number: int) -> str:
     return f"{cache.kind} cache {number + 1}: {int(cache.count)} layers{limited}"
 
 
-def state_bytes(
-    model: Model, batch: int, state_format: Format, trace: Trace | None = None
-) -> int:
+def state_bytes(model: Model, batch: int, state_format: Format, trace: Trace | None = None) -> int:
     """Bytes of recurrent state: per sequence, whatever its length."""
     trace = trace or Trace.off()
     sequences = trace.number("batch", batch)
@@ -100,9 +98,7 @@ def state_bytes(
     return total
 
 
-def memory(
-    model: Model, precision: Format, workload: Workload, *, explain: bool = False
-) -> Memory:
+def memory(model: Model, precision: Format, workload: Workload, *, explain: bool = False) -> Memory:
     """What ``model`` takes in ``precision`` under a workload.
 
     ``explain`` keeps the steps; give it a model that was expanded symbolically to see the

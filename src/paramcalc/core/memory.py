@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 from paramcalc.core.model import ESTIMATED, EXACT
 from paramcalc.core.trace import Step
 

@@ -59,9 +59,7 @@ def _check_indices(template: str, boxes: Sequence[Box]) -> None:
         if point in points:
             raise _twice(template, point)
         points.add(point)
-    effort = 0
-    for box, other in _neighbours(wide):
-        effort += 1
+    for effort, (box, other) in enumerate(_neighbours(wide)):
         if effort > _MOST_COMPARISONS:
             raise ParamcalcError(f"too many different tensors are called `{shorten(template)}`")
         if all(_overlap(a, b) for a, b in zip(box, other)):

@@ -19,6 +19,7 @@ from paramcalc.core.closure import (
     refuse,
     source,
     span_of,
+    truth,
 )
 from paramcalc.core.functions import type_name
 from paramcalc.errors import ParamcalcError, shorten
@@ -86,7 +87,8 @@ def compile_unary(node: ast.UnaryOp, compile_form: Compile) -> Evaluate:
     """``-a``, ``+a`` and ``not a``."""
     operand = compile_form(node.operand)
     if isinstance(node.op, ast.Not):
-        return lambda scope: not operand(scope)
+        text, span = ast.unparse(node.operand), span_of(node.operand)
+        return lambda scope: not truth(operand(scope), text, span)
     if isinstance(node.op, ast.USub):
         return lambda scope: -number(operand(scope), node.operand)
     if isinstance(node.op, ast.UAdd):
@@ -113,7 +115,8 @@ def compile_bool(node: ast.BoolOp, compile_form: Compile) -> Evaluate:
 def compile_if(node: ast.IfExp, compile_form: Compile) -> Evaluate:
     """``a if c else b``: only the branch that is taken is computed."""
     test, yes, no = (compile_form(part) for part in (node.test, node.body, node.orelse))
-    return lambda scope: yes(scope) if test(scope) else no(scope)
+    text, span = ast.unparse(node.test), span_of(node.test)
+    return lambda scope: yes(scope) if truth(test(scope), text, span) else no(scope)
 
 
 _COMPARE: Mapping[type[ast.cmpop], Callable[[Any, Any], bool]] = {

@@ -6,7 +6,7 @@ for; a local scope adds an index or a block's parameters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from paramcalc.core.closure import LARGEST, LONGEST_LIST
@@ -31,18 +31,64 @@ class Scope(dict[str, Any]):
         return self.outer[name]
 
 
+FindSpec = Callable[[str, str | None], Spec]
+"""Finds the spec for a ``model_type`` and a class name (None: the usual class)."""
+
+
+class NestedConfiguration(Mapping[str, Any]):
+    """A configuration inside another one: what it leaves out means what its architecture says.
+
+    Published files leave out every key that equals its class's default.
+    """
+
+    def __init__(
+        self, given: Mapping[str, Any], model_type: str, find_spec: FindSpec, *, symbolic: bool
+    ) -> None:
+        self.given = given
+        self.model_type = model_type
+        self._find_spec = find_spec
+        self._symbolic = symbolic
+        self._names: Globals | None = None
+
+    @property
+    def names(self) -> Globals:
+        """The fields and derived sizes of the architecture that the configuration is for."""
+        if self._names is None:
+            spec = self._find_spec(self.model_type, None)
+            self._names = Globals(spec, self.given, self._find_spec, symbolic=self._symbolic)
+        return self._names
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.names.spec.fields or key in self.names.spec.lets:
+            return self.names[key]
+        return self.given[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.given, **self.names.spec.fields, **self.names.spec.lets})
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
 class Globals(dict[str, Any]):
     """The fields and derived sizes of a spec for one configuration.
 
     ``symbolic``: numbers become `Term`s, which remember the formula they pass through.
+    ``find_spec`` finds the architectures of nested configurations.
     """
 
     def __init__(
-        self, spec: Spec, configuration: Mapping[str, Any], *, symbolic: bool = False
+        self,
+        spec: Spec,
+        configuration: Mapping[str, Any],
+        find_spec: FindSpec | None = None,
+        *,
+        symbolic: bool = False,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.configuration = configuration
+        self.find_spec = find_spec
         self.symbolic = symbolic
         self._resolving: list[str] = []
         self._calls = 0
@@ -85,9 +131,17 @@ class Globals(dict[str, Any]):
         return self._function(entry) if isinstance(entry, Function) else entry(self)
 
     def _field(self, field: Field) -> Any:
+        value = self._value(field)
+        if field.nested is None or not isinstance(value, Mapping) or self.find_spec is None:
+            return value
+        model_type = value.get("model_type") or field.nested
+        return NestedConfiguration(value, str(model_type), self.find_spec, symbolic=self.symbolic)
+
+    def _value(self, field: Field) -> Any:
         given = [key for key in (field.name, *field.aliases) if key in self.configuration]
         values = [self.configuration[key] for key in given]
-        other = next((key for key, value in zip(given, values) if value != values[0]), None)
+        others = zip(given[1:], values[1:])
+        other = next((key for key, value in others if value != values[0]), None)
         if other is not None:
             raise ParamcalcError(
                 f"the configuration gives `{given[0]}` and `{other}`, which mean the same, "

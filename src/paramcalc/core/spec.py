@@ -29,6 +29,8 @@ class Field(NamedTuple):
     if_null: Expression | None = None
     """What an explicit null means; None if it stays null."""
     aliases: tuple[str, ...] = ()
+    nested: str | None = None
+    """Of a nested configuration: the architecture that it means if it has no ``model_type``."""
 
 
 class Function(NamedTuple):

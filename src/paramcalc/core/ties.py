@@ -32,7 +32,7 @@ def apply_ties(
     moved: dict[str, str] = {}
     for tie in ties:
         try:
-            if tie.condition is None or tie.condition(names):
+            if tie.condition is None or tie.condition.holds(names):
                 groups, found = _apply(tie, groups, names, root or "", moved)
                 tied += found
         except ParamcalcError as error:
@@ -125,8 +125,11 @@ def _tie_one(
         rest, numbers = match
         inner = group.indices[len(numbers) :]
         same = there.get(rest, ())
+        if not there:
+            message = f"there is no tensor or module `{shorten(target)}` to tie to"
+            raise ParamcalcError(message, did_you_mean(target, _names(groups)))
         if not any(group.shape == shape and _within(inner, outer) for shape, outer in same):
-            raise _no_place(source, target, rest, group, there, groups)
+            raise _unlike(source + rest, target + rest, group, [shape for shape, _ in same])
         others, taken = _taken_out(group, numbers)
         kept += others
         tied.append(Tied(source + rest, target + rest, taken.count * group.tensor_numel))
@@ -138,23 +141,15 @@ def _tie_one(
     return kept, tied
 
 
-def _no_place(
-    source: str,
-    target: str,
-    rest: str,
-    group: TensorGroup,
-    there: Mapping[str, Sequence[tuple[tuple[int, ...], Sequence[Indices]]]],
-    groups: Sequence[TensorGroup],
+def _unlike(
+    source: str, target: str, group: TensorGroup, shapes: Sequence[tuple[int, ...]]
 ) -> ParamcalcError:
     """Why a tensor has no equal at the target."""
-    if not there:
-        message = f"there is no tensor or module `{shorten(target)}` to tie to"
-        return ParamcalcError(message, did_you_mean(target, _names(groups)))
-    message = f"`{shorten(source + rest)}` cannot be stored in `{shorten(target + rest)}`: "
-    if rest not in there:
-        return ParamcalcError(message + "there is no such tensor")
-    own, other = (list(map(int, shape)) for shape in (group.shape, there[rest][0][0]))
-    return ParamcalcError(f"{message}{own} is another shape than {other}")
+    why = "there is no such tensor"
+    if shapes:
+        own, other = (list(map(int, shape)) for shape in (group.shape, shapes[0]))
+        why = f"{own} is another shape than {other}" if own != other else "it repeats more often"
+    return ParamcalcError(f"`{shorten(source)}` cannot be stored in `{shorten(target)}`: {why}")
 
 
 def _names(groups: Sequence[TensorGroup]) -> set[str]:
@@ -199,9 +194,7 @@ def _within(inner: Sequence[Indices], outer: Sequence[Indices]) -> bool:
     )
 
 
-def _taken_out(
-    group: TensorGroup, numbers: Sequence[int]
-) -> tuple[list[TensorGroup], TensorGroup]:
+def _taken_out(group: TensorGroup, numbers: Sequence[int]) -> tuple[list[TensorGroup], TensorGroup]:
     """What is left of a group, and the part of it whose first indices are ``numbers``."""
     left: list[TensorGroup] = []
     for position, number in enumerate(numbers):
@@ -222,9 +215,7 @@ def _others(indices: tuple[int, ...] | range, number: int) -> list[tuple[int, ..
     return [part for part in parts if part]
 
 
-def _narrowed(
-    group: TensorGroup, position: int, part: tuple[int, ...] | range
-) -> TensorGroup:
+def _narrowed(group: TensorGroup, position: int, part: tuple[int, ...] | range) -> TensorGroup:
     """The group with fewer values of one index."""
     share = len(group.indices[position])
     indices = (*group.indices[:position], part, *group.indices[position + 1 :])

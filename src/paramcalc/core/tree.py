@@ -133,13 +133,13 @@ class TreeReader:
         if not isinstance(tree, Mapping):
             self.report("expected a layer or a mapping of modules", _HINT, path)
             return False
-        if len(path) > _DEEPEST:
-            self.report(f"modules are nested more than {_DEEPEST} deep", None, path[:1])
-            return False
         before = self._entries
-        self._entries += len(tree)
+        self._entries += len(tree) if len(path) <= _DEEPEST else _MOST_ENTRIES
         if before <= _MOST_ENTRIES < self._entries:
-            self.report(f"there are more than {_MOST_ENTRIES:,} entries", None, path[:1])
+            what = f"there are more than {_MOST_ENTRIES:,} entries"
+            if len(path) > _DEEPEST:
+                what = f"modules are nested more than {_DEEPEST} deep"
+            self.report(what, None, path[:1], in_key=True)
         return self._entries <= _MOST_ENTRIES
 
     def annotations(

@@ -7,8 +7,23 @@ from typing import Any
 
 from paramcalc.core.model import Model
 from paramcalc.report.count import heading, reported_text
-from paramcalc.report.page import BYTES, COUNT, NAME, SHORT, TEXT, Column, Page, Row, Table, spell
+from paramcalc.report.page import (
+    BYTES,
+    COUNT,
+    DECIMAL,
+    NAME,
+    PROSE,
+    RIGHT,
+    SHORT,
+    TEXT,
+    Column,
+    Page,
+    Row,
+    Table,
+    spell,
+)
 from paramcalc.report.records import Record, identity, parameters
+from paramcalc.units import plural
 
 _CARD = ("family", "licence", "released", "hub", "dtype", "note")
 _PUBLISHED = ("parameters", "stored", "extra", "because", "stated", "source")
@@ -21,24 +36,27 @@ def show_record(model: Model) -> Record:
     card["aliases"] = list(model.card.get("aliases") or [])
     published = model.card.get("published")
     card["published"] = published and {key: published.get(key) for key in _PUBLISHED}
-    return identity(model) | card | {
-        "parameters": parameters(model),
-        "reported": model.card.get("reported"),
-        "configuration": dict(model.configuration),
-    }
+    return (
+        identity(model)
+        | card
+        | {
+            "parameters": parameters(model),
+            "reported": model.card.get("reported"),
+            "configuration": dict(model.configuration),
+        }
+    )
 
 
 def show_page(model: Model) -> Page:
     """The card: what it is, where it comes from, its hyperparameters."""
     record = show_record(model)
     counts = model.parameters
-    known = not model.is_undisclosed
+    known = model.reported_range is None
     active = counts.active if known and counts.active != counts.total else None
     facts: dict[str, Any] = {
         "parameters": f"{counts.total:,}" if known else reported_text(model),
         "active": f"{active:,}" if active else None,
         "stated": (record["published"] or {}).get("stated"),
-        "reported": reported_text(model) if known else None,
         "architecture": model.architecture,
         "context": f"{model.context:,} tokens" if model.context else None,
         "licence": record["licence"],
@@ -48,9 +66,14 @@ def show_page(model: Model) -> Page:
         "source": model.source,
         "note": record["note"],
     }
-    facts |= {key: _text(value) for key, value in model.configuration.items()}
+    configuration = {key: _text(value) for key, value in model.configuration.items()}
+    tables = [_facts("", facts), _facts("Configuration", configuration)]
+    return Page(heading(model), [table for table in tables if table.rows])
+
+
+def _facts(title: str, facts: Mapping[str, Any]) -> Table:
     rows = [Row({"key": k, "value": " ".join(str(v).split())}) for k, v in facts.items() if v]
-    return Page(heading(model), [Table([Column("key", "", NAME), Column("value", "", NAME)], rows)])
+    return Table([Column("key", title), Column("value", "", PROSE)], rows)
 
 
 def _text(value: Any) -> str:
@@ -70,7 +93,7 @@ def compare_page(
     models: Sequence[Model], facts: Sequence[Mapping[str, Any]], *, gib: bool = False
 ) -> Page:
     """A column for each model; a row for each fact that one of them has."""
-    columns = [Column("fact", "", NAME), *(Column(f"{n}", m.name) for n, m in enumerate(models))]
+    columns = [Column("fact", ""), *(Column(f"{n}", m.name, RIGHT) for n, m in enumerate(models))]
     names = dict.fromkeys(name for one in facts for name in one)
     rows = []
     for name in names:
@@ -87,27 +110,36 @@ def _is_number(values: Sequence[Any]) -> bool:
     return any(isinstance(value, int) for value in values)
 
 
-def list_page(rows: Sequence[Record]) -> Page:
+def list_page(rows: Sequence[Record], what: str) -> Page:
     """A row an entry; the columns are what its records hold."""
     keys = list(rows[0]) if rows else []
-    return Page(
-        "",
-        [Table([_column(key, n) for n, key in enumerate(keys)], [Row(dict(row)) for row in rows])],
-        notes=[] if rows else ["nothing found"],
-    )
+    columns = [_column(key, position) for position, key in enumerate(keys)]
+    note = plural(len(rows), what.removesuffix("s")) if rows else "nothing found"
+    return Page("", [Table(columns, [Row(_listed(row)) for row in rows])], notes=[note])
 
 
-_KINDS = {
-    "name": NAME,
-    "parameters": SHORT,
-    "active": SHORT,
-    "context_tokens": COUNT,
-    "memory_bytes": COUNT,
-    "block_numel": COUNT,
-    "block_bytes": COUNT,
+def _listed(row: Record) -> Record:
+    """Only a mixture of experts has a number of active parameters that says more."""
+    dense = row.get("active") is not None and row["active"] == row["parameters"]
+    return {**row, "active": ""} if dense else dict(row)
+
+
+_COLUMNS = {
+    "name": ("Name", NAME),
+    "parameters": ("Parameters", SHORT),
+    "active": ("Active", SHORT),
+    "context_tokens": ("Context", COUNT),
+    "bits": ("Bits", DECIMAL),
+    "block_numel": ("Block", COUNT),
+    "block_bytes": ("Bytes", COUNT),
+    "description": ("Description", PROSE),
+    "memory_bytes": ("Memory", BYTES),
+    "memory": ("On the box", RIGHT),
+    "bandwidth_gbps": ("GB/s", DECIMAL),
+    "full_name": ("Full name", TEXT),
 }
 
 
 def _column(key: str, position: int) -> Column:
-    title = key.replace("_", " ").capitalize()
-    return Column(key, title, _KINDS.get(key, TEXT), drop=position)
+    title, kind = _COLUMNS.get(key, (key.capitalize(), TEXT))
+    return Column(key, title, kind, drop=position)

@@ -30,6 +30,7 @@ def _problem(problem: Problem) -> Record:
     return {
         "message": problem.message,
         "hint": problem.hint,
+        "file": place.file if place else None,
         "line": place.line if place else None,
         "column": place.column if place else None,
         "path": list(problem.path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from paramcalc.core.breakdown import (
     Node,
@@ -14,10 +15,9 @@ from paramcalc.core.breakdown import (
     module_tree,
     outline,
 )
-from paramcalc.core.model import EXACT, Model
+from paramcalc.core.model import ESTIMATED, EXACT, Model
 from paramcalc.core.trace import Step
 from paramcalc.report.page import BAR, COUNT, NAME, SHARE, TEXT, Column, Page, Row, Table
-from paramcalc.report.steps import step_table
 from paramcalc.units import plural, short_bytes, short_count
 
 DEFAULT_DEPTH = 2
@@ -41,23 +41,34 @@ def page(
     """The breakdown, the total, and what the weights take in the usual precisions."""
     if model.is_undisclosed:
         return undisclosed(model)
-    if model.architecture is None:
-        tables: list[Table] = [_table("Model", [_row(model.name, model, model.parameters.total)])]
-    else:
-        tables = [_breakdown(model, by, expand, depth)]
-    if steps is not None:
-        tables.append(step_table(steps))
+    known = model.architecture is not None
     return Page(
-        heading(model), tables, notes=_notes(model), lines=_summary(model, sizes, gib=gib)
+        heading(model),
+        [_breakdown(model, by, expand, depth) if known else _size(model)],
+        steps or (),
+        notes=_notes(model),
+        lines=_summary(model, sizes, gib=gib),
     )
 
 
 def heading(model: Model) -> str:
     """What is counted, and how sure the figure is."""
     parts = [model.name]
+    if model.exactness == ESTIMATED:
+        return f"{model.name} · {plural(model.parameters.total, 'parameter')}"
     if model.architecture and model.architecture != model.name:
         parts.append(model.architecture)
     return " · ".join([*parts, model.exactness])
+
+
+def _size(model: Model) -> Table:
+    """All that is known of a bare size, or of a model whose size is only reported."""
+    values: dict[str, Any] = {"name": model.name, "parameters": model.parameters.total}
+    columns = [Column("name", "Model", NAME), Column("parameters", "Parameters", COUNT)]
+    if model.reported_range:
+        values["low"], values["high"] = model.reported_range
+        columns[1:] = [Column("low", "At least", COUNT), Column("high", "At most", COUNT)]
+    return Table(columns, [Row(values)])
 
 
 def undisclosed(model: Model) -> Page:
@@ -167,10 +178,22 @@ def _summary(model: Model, sizes: Sequence[tuple[str, int]], *, gib: bool) -> li
         found = [f"{name} {n:,}" for name, n in by_category(model).items() if n]
         found += [f"buffers {counts.buffers:,} (stored, not trained)"] if counts.buffers else []
         lines.append(" · ".join(found))
-    for tie in model.ties:
-        lines.append(f"tied: {tie.template} is stored in {tie.target} and counted once")
+    lines += _tied(model)
     weights = " · ".join(f"{name} {short_bytes(size, gib=gib)}" for name, size in sizes)
-    return [*lines, *([f"{weights} (weights only)"] if weights else [])]
+    of_what = ", of the lowest figure" if model.reported_range else ""
+    return [*lines, *([f"{weights} (weights only{of_what})"] if weights else [])]
+
+
+def _tied(model: Model) -> list[str]:
+    """What is stored in another tensor; a line for each of those."""
+    stored: dict[str, list[str]] = {}
+    for tie in model.ties:
+        stored.setdefault(tie.target, []).append(tie.template.replace("{}", "*"))
+    return [
+        f"tied, counted once: {' and '.join(', '.join(names).rsplit(', ', 1))} "
+        f"in {target.replace('{}', '*')}"
+        for target, names in stored.items()
+    ]
 
 
 def _notes(model: Model) -> list[str]:

@@ -246,12 +246,14 @@ class Finding(Keys):
     """What is wrong."""
     hint: str | None
     """What to do about it."""
-    file: str
-    """Where it stands: the file, or an architecture that the file builds upon."""
-    line: int
+    file: str | None
+    """Where it stands: the file itself, or an architecture that it builds upon."""
+    line: int | None
     """The line, from 1."""
-    column: int
+    column: int | None
     """The column, from 1."""
+    path: list[str]
+    """The keys from the top of the document to the entry."""
 
 
 class CheckResult(Keys):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from paramcalc.core.fit import Fit, PrecisionFit
 from paramcalc.core.memory import Memory
-from paramcalc.report.count import heading
-from paramcalc.report.memory import notes
+from paramcalc.report.memory import notes, sized_heading
 from paramcalc.report.page import BAR, BYTES, COUNT, NAME, TEXT, Column, Page, Row, Table
-from paramcalc.report.steps import step_table
 from paramcalc.units import plural, short_bytes
 
 _PARTS = (
@@ -17,38 +17,39 @@ _PARTS = (
     ("Overhead", "overhead_bytes"),
 )
 
+_MAX_CONTEXT = Column("max_context_tokens", "Max context", COUNT, drop=2)
+_MAX_BATCH = Column("max_batch", "Max batch", COUNT, drop=2)
 
-def page(answer: Fit, *, explain: bool = False, gib: bool = False) -> Page:
+
+def page(answer: Fit, *, like: str | None = None, explain: bool = False, gib: bool = False) -> Page:
     """A table of the precisions asked for (of the parts, if it is one), then the verdict."""
     single = len(answer.precisions) == 1
-    tables = [_parts(answer.precisions[0]) if single else _ladder(answer)]
-    if explain:
-        steps = [step for row in answer.precisions for step in row.memory.steps]
-        tables.append(step_table(steps))
-    assumed = answer.precisions[0].memory.assumptions
+    steps = [step for row in answer.precisions for step in row.memory.steps] if explain else []
     return Page(
-        _heading(answer),
-        tables,
-        notes=[_device(answer), *notes(answer.model, assumed)],
+        sized_heading(answer.model, answer.assumptions, like, on=_cards(answer)),
+        [_parts(answer.precisions[0]) if single else _ladder(answer)],
+        steps,
+        notes=[_device(answer), *notes(answer.model, answer.assumptions)],
         verdict=(_verdict(answer, gib=gib), answer.fits),
         hints=_hints(answer, gib=gib),
     )
 
 
-def _heading(answer: Fit) -> str:
-    cards = answer.device.name if answer.gpus == 1 else f"{answer.gpus} × {answer.device.name}"
-    return f"{heading(answer.model)} · on {cards}"
+def _cards(answer: Fit) -> str:
+    return answer.device.name if answer.gpus == 1 else f"{answer.gpus} × {answer.device.name}"
 
 
 def _device(answer: Fit) -> str:
-    """How large the card is taken to be, said exactly."""
+    """How large the card is taken to be, said in both units."""
     size = answer.device.memory_bytes
-    mib = f"{size / 1024**2:,.0f} MiB = {size / 1000**3:.2f} GB"
+    mib = answer.device.card.get("memory_mib")
+    exactly = short_bytes(size, gib=True) if mib is None else f"{mib:,} MiB"
+    both = f"{exactly} = {short_bytes(size)}"
     each = " each" if answer.gpus > 1 else ""
-    given = answer.device.source == "as given"
-    how = ", a card's size counted in powers of two" if given and not _exact(answer) else ""
-    how = how if given else ", as its driver reports"
-    return f"{answer.device.name}: {mib}{each}{how}"
+    how = "as its driver reports"
+    if answer.device.source == "as given":
+        how = "" if _exact(answer) else "card sizes count in powers of two"
+    return f"{answer.device.name}: {both}{each}{how and f' ({how})'}"
 
 
 def _exact(answer: Fit) -> bool:
@@ -62,13 +63,14 @@ def _ladder(answer: Fit) -> Table:
     columns = [
         Column("precision", "Precision", NAME),
         Column("weights_bytes", "Weights", BYTES, drop=3),
-        *([Column("kv_cache_bytes", "KV cache", BYTES, drop=3)] if _has(rows, "kv_cache") else []),
-        *([Column("state_bytes", "State", BYTES, drop=3)] if _has(rows, "state") else []),
-        Column("overhead_bytes", "Overhead", BYTES, drop=4),
+        *([Column("kv_cache_bytes", "KV cache", BYTES, drop=4)] if _has(rows, "kv_cache") else []),
+        *([Column("state_bytes", "State", BYTES, drop=4)] if _has(rows, "state") else []),
+        Column("overhead_bytes", "Overhead", BYTES, drop=5),
         Column("needed_bytes", "Needed", BYTES),
         Column("gpus_needed", "Cards", COUNT),
-        Column("max_context_tokens", "Max context", COUNT, drop=2),
-        Column("max_batch", "Max batch", COUNT, drop=2),
+        # Nothing to say where not even one token or sequence fits, or where nothing limits it.
+        *([_MAX_CONTEXT] if any(row.max_context_tokens for row in rows) else []),
+        *([_MAX_BATCH] if any(row.max_batch for row in rows) else []),
         Column("fits", "", TEXT),
     ]
     return Table(columns, [_row(row) for row in rows])
@@ -118,10 +120,9 @@ def _verdict(answer: Fit, *, gib: bool) -> str:
     row = answer.best
     if row is None:
         least = answer.precisions[-1]
-        names = ", ".join(one.precision for one in answer.precisions)
         return (
-            f"does not fit in {names}: {least.precision} needs "
-            f"{short_bytes(least.needed_bytes, gib=gib)} of "
+            f"does not fit in {_listed([one.precision for one in answer.precisions])}: "
+            f"{least.precision} needs {short_bytes(least.needed_bytes, gib=gib)} of "
             f"{short_bytes(least.available_bytes, gib=gib)}"
         )
     tight = " (tight: within the range of the estimate it may not)" if row.is_tight else ""
@@ -129,6 +130,10 @@ def _verdict(answer: Fit, *, gib: bool) -> str:
         f"fits in {row.precision}: {short_bytes(row.needed_bytes, gib=gib)} of "
         f"{short_bytes(row.available_bytes, gib=gib)}{_room(answer, row)}{tight}"
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " or ".join(", ".join(names).rsplit(", ", 1))
 
 
 def _room(answer: Fit, row: PrecisionFit) -> str:
@@ -148,19 +153,25 @@ def _room(answer: Fit, row: PrecisionFit) -> str:
 
 
 def _hints(answer: Fit, *, gib: bool) -> list[str]:
+    """What else would fit: fewer bits, more cards, a shorter context, fewer sequences."""
     if answer.fits:
         return []
     hints = []
     if lower := answer.lower:
-        hints.append(
-            f"{lower.precision} fits: {short_bytes(lower.needed_bytes, gib=gib)} "
-            "(below 4 bits quality suffers)"
-        )
-    for row in answer.precisions:
-        if row.gpus_needed:
-            hints.append(f"{plural(row.gpus_needed, 'card')} hold {row.precision}")
-    shorter = answer.precisions[-1].max_context_tokens
-    if shorter:
-        precision = answer.precisions[-1].precision
-        hints.append(f"{precision} fits with {plural(shorter, 'token')} of context")
+        loss = "" if lower.memory.bits_per_weight >= 4 else " (expect a clear loss of quality)"
+        size = short_bytes(lower.needed_bytes, gib=gib)
+        hints.append(f"{lower.precision} fits with {size}{loss}")
+    enough = [row for row in reversed(answer.precisions) if row.gpus_needed]
+    if enough:
+        cards = [plural(enough[0].gpus_needed or 0, "card")]
+        cards += [f"{row.gpus_needed:,}" for row in enough[1:]]
+        pairs = zip(cards, enough, strict=True)
+        hints.append(", ".join(f"{number} hold {row.precision}" for number, row in pairs))
+    least = answer.precisions[-1]
+    if least.max_context_tokens:
+        room = plural(least.max_context_tokens, "token")
+        hints.append(f"{least.precision} fits with {room} of context")
+    elif least.max_batch:
+        room = plural(least.max_batch, "sequence")
+        hints.append(f"{least.precision} fits with {room} at once")
     return hints

@@ -8,14 +8,21 @@ from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
 from paramcalc.report.count import heading, reported_text
 from paramcalc.report.page import BYTES, NAME, RATIO, TEXT, Column, Page, Row, Table
-from paramcalc.report.steps import step_table
 from paramcalc.units import plural, short_bytes
 
 
 def page(
-    model: Model, rows: Sequence[Memory], *, explain: bool = False, gib: bool = False
+    model: Model,
+    rows: Sequence[Memory],
+    *,
+    like: str | None = None,
+    explain: bool = False,
+    gib: bool = False,
 ) -> Page:
-    """Weights, KV cache, what the runtime adds, and the sum."""
+    """Weights, KV cache, what the runtime adds, and the sum.
+
+    ``like`` is the model that was named for the cache of a bare size, if one was.
+    """
     columns = [
         Column("precision", "Precision", NAME),
         Column("bits_per_weight", "Bits/weight", RATIO, drop=4),
@@ -26,10 +33,18 @@ def page(
         Column("range", "Range", TEXT, drop=2),
     ]
     table = Table(columns, [Row(_values(row, gib=gib)) for row in rows])
-    tables = [table]
-    if explain:
-        tables.append(step_table([step for row in rows for step in row.steps]))
-    return Page(heading(model), tables, notes=notes(model, rows[0].assumptions))
+    steps = [step for row in rows for step in row.steps] if explain else []
+    assumed = rows[0].assumptions
+    return Page(sized_heading(model, assumed, like), [table], steps, notes=notes(model, assumed))
+
+
+def sized_heading(model: Model, assumed: Assumptions, like: str | None, on: str = "") -> str:
+    """The heading; of a bare size also whose cache it takes, of `fit` the cards."""
+    parts = [heading(model), *([f"on {on}"] if on else [])]
+    if assumed.like:
+        how = "--like" if like else "nearest catalogued; --like changes it"
+        parts.append(f"KV cache as in {assumed.like} ({how})")
+    return " · ".join(parts)
 
 
 def _cache_columns(rows: Sequence[Memory]) -> list[Column]:
@@ -66,16 +81,11 @@ def notes(model: Model, assumed: Assumptions) -> list[str]:
         )
     else:
         first = (
-            f"{plural(assumed.context_tokens, 'token')} × {assumed.batch} · "
+            f"{plural(assumed.context_tokens, 'token')} × {plural(assumed.batch, 'sequence')} · "
             f"KV cache {assumed.kv_precision} · {assumed.engine} runtime (estimated) · "
             f"left out: {', '.join(assumed.left_out)}"
         )
     found = [first]
-    if assumed.like:
-        found.append(
-            f"KV cache as in {assumed.like}, the nearest catalogued dense model "
-            "(--like MODEL changes it)"
-        )
     if text := reported_text(model):
         found.append(f"size as reported: {text}")
     if model.context and assumed.context_tokens > model.context:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from paramcalc.report.page import BAR, NAME, Column, Page, Row, Table, spell
+from paramcalc.report.page import BAR, Column, Page, Row, Table
 
 
 def to_csv(page: Page) -> str:
@@ -25,6 +25,10 @@ def to_markdown(page: Page, *, gib: bool = False) -> str:
     """The whole page, with tables that GitHub shows."""
     parts = [f"**{_escape(page.heading)}**\n"] if page.heading else []
     parts += [_table(table, gib=gib) for table in page.tables]
+    if page.steps:
+        from paramcalc.report.steps import step_table
+
+        parts.append(_table(step_table(page.steps), gib=gib))
     parts += [f"{_escape(line)}\n" for line in (*page.lines, *page.notes)]
     parts += [f"```\n{excerpt}\n```\n" for excerpt in page.excerpts]
     if page.verdict:
@@ -39,8 +43,8 @@ def _table(table: Table, *, gib: bool) -> str:
         "| " + " | ".join(_escape(column.title) for column in columns) + " |",
         "|" + "|".join("---:" if column.is_right else "---" for column in columns) + "|",
     ]
-    for row in _rows(table):
-        lines.append("| " + " | ".join(_cell(row, column, gib=gib) for column in columns) + " |")
+    cells = [[_escape(text) for text in table.cells(column, gib=gib)] for column in columns]
+    lines += [f"| {' | '.join(row)} |" for row in zip(*cells, strict=True)]
     return "\n".join(lines) + "\n"
 
 
@@ -50,11 +54,6 @@ def _columns(table: Table) -> list[Column]:
 
 def _rows(table: Table) -> list[Row]:
     return [*table.rows, *([table.total] if table.total else [])]
-
-
-def _cell(row: Row, column: Column, *, gib: bool) -> str:
-    lead = row.lead if column.kind == NAME else ""
-    return _escape(lead + spell(column, row.values.get(column.key, ""), gib=gib))
 
 
 def _escape(text: str) -> str:

@@ -110,7 +110,9 @@ def tensor_list(model: Model) -> list[Record]:
 
 def step_list(steps: Sequence[Step] | None) -> list[Record] | None:
     """The arithmetic, one record a step; null if it was not asked for."""
-    return None if steps is None else [step._asdict() | {"values": dict(step.values)} for step in steps]
+    if steps is None:
+        return None
+    return [step._asdict() | {"values": dict(step.values)} for step in steps]
 
 
 def assumptions(memory: Memory) -> Record:

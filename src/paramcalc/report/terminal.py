@@ -7,6 +7,8 @@ import shutil
 import sys
 from typing import NamedTuple
 
+from paramcalc.errors import ParamcalcError
+
 UNBOUNDED = 10_000
 _NARROWEST = 20
 _PLAIN = str.maketrans(
@@ -50,6 +52,8 @@ def _colour(colour: str, is_terminal: bool) -> bool:
 
 def write(text: str) -> None:
     """Write an answer at once; characters that the output cannot show get a plain stand-in."""
+    if sys.stdout is None:
+        raise ParamcalcError("standard output is closed", "the answer has nowhere to go")
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         text.encode(encoding)

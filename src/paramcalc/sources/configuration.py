@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paramcalc.catalogue.architectures import (
-    Source,
-    architecture_source,
-    chain,
-    find_spec,
-    placed,
-)
+from paramcalc.catalogue.architectures import find_spec
 from paramcalc.core.expand import expand
 from paramcalc.core.model import Model
 from paramcalc.core.spec import Spec
@@ -29,20 +23,19 @@ def model_from_configuration(
     model_type = configuration.get("model_type")
     if not isinstance(model_type, str):
         raise ParamcalcError(
-            "the configuration has no `model_type`", "it names the architecture, such as `llama`"
+            "the configuration has no `model_type`",
+            "it names the architecture; `paramcalc list architectures` names them all",
         )
     classes = configuration.get("architectures")
     class_name = classes[0] if isinstance(classes, list) and classes else None
     if class_name is not None and not isinstance(class_name, str):
         raise ParamcalcError("`architectures` in the configuration is no list of names")
     spec = find_spec(model_type, class_name)
-    source = architecture_source(model_type)
-    return build(spec, source, configuration, name or model_type, overrides, symbolic=symbolic)
+    return build(spec, configuration, name or model_type, overrides, symbolic=symbolic)
 
 
 def build(
     spec: Spec,
-    source: Source,
     configuration: Mapping[str, Any],
     name: str,
     overrides: Mapping[str, Any] | None = None,
@@ -51,8 +44,10 @@ def build(
 ) -> Model:
     """Expand a spec; problems are placed in the files that it was read from."""
     configuration = override(configuration, spec, overrides or {})
-    with placed(*chain(source)):
+    try:
         expansion = expand(spec, configuration, find_spec, symbolic=symbolic)
+    except ParamcalcError as error:
+        raise spec.place(error) from None
     return Model(
         name,
         expansion.groups,
@@ -68,18 +63,25 @@ def build(
 def override(
     configuration: Mapping[str, Any], spec: Spec, overrides: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The configuration with single keys set: ``num_hidden_layers``, ``text_config.hidden_size``."""
+    """The configuration with single keys set: ``vocab_size``, ``text_config.hidden_size``."""
     changed = dict(configuration)
     for key, value in overrides.items():
-        outer, _, inner = key.partition(".")
+        outer, _, inner = str(key).partition(".")
         if inner:
-            nested = changed.get(outer)
-            if not isinstance(nested, Mapping):
-                raise ParamcalcError(f"there is no nested configuration `{shorten(outer)}`")
-            changed[outer] = {**nested, inner: value}
-            continue
-        _set(changed, spec, key, value)
+            changed[outer] = _nested(changed.get(outer), outer, {inner: value})
+        else:
+            _set(changed, spec, outer, value)
     return changed
+
+
+def _nested(configuration: Any, name: str, overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """A nested configuration with one key set that its own architecture knows."""
+    if not isinstance(configuration, Mapping):
+        raise ParamcalcError(f"there is no nested configuration `{shorten(name)}`")
+    model_type = configuration.get("model_type")
+    if not isinstance(model_type, str):
+        return {**configuration, **overrides}
+    return override(configuration, find_spec(model_type), overrides)
 
 
 def _set(changed: dict[str, Any], spec: Spec, key: str, value: Any) -> None:

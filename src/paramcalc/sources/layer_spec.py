@@ -8,6 +8,7 @@ from typing import Any
 from paramcalc.catalogue.architectures import Source, compile_source, parse_source
 from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.core.model import Model
+from paramcalc.errors import ParamcalcError
 from paramcalc.sources.configuration import build, model_from_configuration
 
 
@@ -34,5 +35,7 @@ def model_from_source(
     source: Source, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
 ) -> Model:
     """Compile and expand a layer spec; its fields take their defaults or ``overrides``."""
+    if not source.tree:
+        raise ParamcalcError(f"`{source.file}` is empty", "write `name: Linear(in, out)`")
     spec = compile_source(source, source.file)
-    return build(spec, source, {}, source.file, overrides, symbolic=symbolic)
+    return build(spec, {}, source.file, overrides, symbolic=symbolic)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from paramcalc.catalogue.architectures import architecture_source, find_spec, placed
-from paramcalc.catalogue.files import read_standard_input, read_text
+from paramcalc.catalogue.architectures import find_spec, placed
+from paramcalc.catalogue.files import is_file, is_folder, read_standard_input, read_text
 from paramcalc.catalogue.models import MODELS, nearest_dense
 from paramcalc.catalogue.table import Entry
 from paramcalc.core.model import REPORTED, Model
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.configuration import build, override
+from paramcalc.sources.configuration import build
 from paramcalc.sources.layer_spec import model_from_text, model_from_tree
 from paramcalc.sources.size import model_of_size, unknown_tensors, with_cache_of
 from paramcalc.units import parse_count
@@ -37,6 +37,15 @@ def load(
     """
     if isinstance(target, Model):
         return target
+    try:
+        return _load(target, overrides, like, symbolic)
+    except RecursionError:
+        raise ParamcalcError("the configuration or spec is nested too deep") from None
+
+
+def _load(
+    target: object, overrides: Mapping[str, Any] | None, like: str | None, symbolic: bool
+) -> Model:
     if isinstance(target, Mapping):
         return model_from_tree(target, overrides, symbolic=symbolic)
     if isinstance(target, os.PathLike):
@@ -60,13 +69,20 @@ def _from_text(
     if size is not None:
         return _of_size(target, size, overrides, like)
     if target.endswith(_FILE_ENDINGS) or target.startswith((".", "/", "~")):
-        return _from_path(Path(target).expanduser(), overrides, symbolic=symbolic)
+        return _from_path(_at_home(target), overrides, symbolic=symbolic)
     entry = MODELS.find(target)
     if entry is not None:
         return _with_like(from_entry(entry, overrides, symbolic=symbolic), like)
-    if target and "\0" not in target and len(target) < 4096 and os.path.exists(target):
+    if target and (is_file(Path(target)) or is_folder(Path(target))):
         return _from_path(Path(target), overrides, symbolic=symbolic)
     raise unknown_name(target)
+
+
+def _at_home(target: str) -> Path:
+    try:
+        return Path(target).expanduser()
+    except RuntimeError:  # `~nobody`
+        return Path(target)
 
 
 def unknown_name(name: str) -> ParamcalcError:
@@ -79,9 +95,7 @@ def unknown_name(name: str) -> ParamcalcError:
     )
 
 
-def _of_size(
-    name: str, size: int, overrides: Mapping[str, Any] | None, like: str | None
-) -> Model:
+def _of_size(name: str, size: int, overrides: Mapping[str, Any] | None, like: str | None) -> Model:
     if size < 1:
         raise ParamcalcError(f"a model of {shorten(name)} has no parameters")
     if overrides:
@@ -104,11 +118,12 @@ def _with_like(model: Model, like: str | None) -> Model:
 
 
 def _from_path(path: Path, overrides: Mapping[str, Any] | None, *, symbolic: bool) -> Model:
-    if path.is_dir():
-        if not (path / CONFIGURATION_FILE).exists():
-            raise ParamcalcError(f"the folder `{path}` has no {CONFIGURATION_FILE}")
+    if is_folder(path):
+        if not is_file(path / CONFIGURATION_FILE):
+            name = shorten(str(path), 200)
+            raise ParamcalcError(f"the folder `{name}` has no {CONFIGURATION_FILE}")
         path = path / CONFIGURATION_FILE
-    return model_from_text(read_text(path), str(path), overrides, symbolic=symbolic)
+    return model_from_text(read_text(path), shorten(str(path), 200), overrides, symbolic=symbolic)
 
 
 def from_entry(
@@ -123,15 +138,11 @@ def from_entry(
         raise ParamcalcError(f"the entry `{entry.name}` needs `architecture` and `config`")
     class_name = entry.card.get("class")
     with placed(entry.source):
-        spec = find_spec(architecture, class_name if isinstance(class_name, str) else None)
-    model = build(
-        spec,
-        architecture_source(architecture),
-        override(configuration, spec, {}),
-        entry.name,
-        overrides,
-        symbolic=symbolic,
-    )
+        try:
+            spec = find_spec(architecture, class_name if isinstance(class_name, str) else None)
+        except ParamcalcError as error:
+            raise error.at((entry.name, "architecture")) from None
+    model = build(spec, configuration, entry.name, overrides, symbolic=symbolic)
     context = entry.card.get("context")
     return model._replace(
         source=str(entry.card.get("source", "")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from paramcalc.core.model import ESTIMATED, Model, TensorGroup
 
 
