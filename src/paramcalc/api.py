@@ -147,9 +147,7 @@ def ladder_sizes(model: Model) -> list[tuple[str, int]]:
     return [(f.name, weights_bytes(model, f)) for f in formats(tables.ladder("memory"))]
 
 
-def comparison(
-    model: Model, *, context: int | str | None = None, batch: int = 1
-) -> dict[str, Any]:
+def comparison(model: Model, *, context: int | str | None = None, batch: int = 1) -> dict[str, Any]:
     """The facts that ``compare`` puts side by side; None where one is not known."""
     counts = model.parameters
     known = not model.is_undisclosed

@@ -55,7 +55,9 @@ def parse(line: str) -> Command:
     """The command that a line of a shell says."""
     words = shlex.split(line.removeprefix(PROMPT))
     start = words.index("paramcalc")
-    environment = tuple((name, value) for name, _, value in (w.partition("=") for w in words[:start]))
+    environment = tuple(
+        (name, value) for name, _, value in (w.partition("=") for w in words[:start])
+    )
     rest = words[start + 1 :]
     if "<" in rest:
         at = rest.index("<")

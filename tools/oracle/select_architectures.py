@@ -61,6 +61,8 @@ def model(row: Row) -> Row:
         "active": row.get("active_params", total),
         "embedding": row["embedding_params"],
         "buffers": row["persistent_buffers"]["elements"],
+        "ends": [row.get("input_embedding_params"), row.get("output_embedding_params")],
+        "tied_ends": bool(row.get("output_tied_to_input")),
         "tensors": [entry[:3] for entry in stored if not is_tied(entry)],
     }
 

@@ -78,6 +78,11 @@ def architecture_names() -> list[str]:
     return sorted(found)
 
 
+def is_architecture(name: str) -> bool:
+    """There is a file for this ``model_type``."""
+    return bool(_NAME.fullmatch(name)) and bool(find_data(f"architectures/{name}.yaml"))
+
+
 @lru_cache(maxsize=512)
 def architecture_source(name: str) -> Source:
     """The file of one architecture."""
@@ -101,15 +106,20 @@ def chain(source: Source) -> list[Source]:
     return links
 
 
-def compile_source(source: Source, name: str, class_name: str | None = None) -> Spec:
-    """Compile a source, with all that it extends, as a class of the framework has it."""
+def compile_source(
+    source: Source, name: str, class_name: str | None = None, *, mtp: bool = False
+) -> Spec:
+    """Compile a source, with all that it extends, as a class of the framework has it.
+
+    ``mtp``: with the layers for multi-token prediction.
+    """
     document, head = source.tree, None
     links = chain(source)
     try:
         if spec_language.is_document(document):
             merged = spec_language.resolve(document, lambda base: architecture_source(base).tree)
             head = spec_language.head_pattern(merged, class_name)
-            document = spec_language.with_head(merged, class_name)
+            document = spec_language.with_head(merged, class_name, mtp=mtp)
         spec = spec_language.compile_document(document, name)
     except ParamcalcError as error:
         raise _placed(error, links, head) from None
@@ -117,6 +127,6 @@ def compile_source(source: Source, name: str, class_name: str | None = None) -> 
 
 
 @lru_cache(maxsize=512)
-def find_spec(model_type: str, class_name: str | None = None) -> Spec:
+def find_spec(model_type: str, class_name: str | None = None, *, mtp: bool = False) -> Spec:
     """The compiled architecture for a ``model_type`` and a class name from ``architectures``."""
-    return compile_source(architecture_source(model_type), model_type, class_name)
+    return compile_source(architecture_source(model_type), model_type, class_name, mtp=mtp)

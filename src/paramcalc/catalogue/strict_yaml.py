@@ -240,13 +240,41 @@ def locate(problem: Problem, text: str, file: str) -> tuple[Problem, bool]:
     if key_node is None:
         return problem._replace(place=place_at(text, file, 0, 0, 1)), False
     whole = depth == len(path)
-    target = key_node if problem.in_key or not whole or not _is_line(node) else node
-    start, length = problem.span if target is node or problem.in_key else (0, 0)
-    quoted = getattr(target, "style", None) in ("'", '"')
-    column = target.start_mark.column + start + (1 if quoted else 0)
-    length = length or (len(target.value) - start if _is_line(target) else 1)
-    place = place_at(text, file, target.start_mark.line, column, length)
-    return problem._replace(place=place), whole
+    in_value = whole and not problem.in_key and _has_columns(node)
+    span = problem.span if whole and (in_value or problem.in_key) else (0, 0)
+    return problem._replace(place=_span_at(text, file, node if in_value else key_node, span)), whole
+
+
+def _has_columns(node: Any) -> bool:
+    """A scalar whose characters stand in the text as they are, apart from quotes and folds."""
+    return isinstance(node, yaml.ScalarNode) and node.style not in ("|", ">")
+
+
+def _span_at(text: str, file: str, node: Any, span: tuple[int, int]) -> Place:
+    """The place of a part of a scalar; length 0 is the rest of it, as far as its line goes."""
+    start, length = span
+    raw = text[node.start_mark.index : node.end_mark.index]
+    begin = _raw_position(raw, node.style, start)
+    end = _raw_position(raw, node.style, start + length if length else len(node.value))
+    before = re.split(_LINE_BREAK, raw[:begin])
+    line = node.start_mark.line + len(before) - 1
+    column = len(before[-1]) + (node.start_mark.column if len(before) == 1 else 0)
+    return place_at(text, file, line, column, len(re.split(_LINE_BREAK, raw[begin:end])[0]))
+
+
+def _raw_position(raw: str, style: str | None, offset: int) -> int:
+    """Where a character of a scalar's value stands in the scalar as it is written."""
+    fold, escape = (
+        re.compile(rf"[ \t]*(?:{_LINE_BREAK})\s*"),
+        {"'": "''", '"': "\\"}.get(style or ""),
+    )
+    position = 1 if escape else 0
+    for _ in range(offset):
+        if folded := fold.match(raw, position):
+            position = folded.end()
+        else:
+            position += 2 if escape and raw.startswith(escape, position) else 1
+    return position
 
 
 @lru_cache(maxsize=1)
@@ -268,7 +296,3 @@ def _step(node: Any, key: str) -> tuple[Any, Any] | None:
         element = node.value[int(key)]
         return element, element
     return None
-
-
-def _is_line(node: Any) -> bool:
-    return isinstance(node, yaml.ScalarNode) and node.start_mark.line == node.end_mark.line

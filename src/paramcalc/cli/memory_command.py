@@ -52,7 +52,7 @@ def run(
     def page() -> Page:
         from paramcalc.report.memory import page
 
-        return page(found, rows, like=like, explain=explain, gib=gib)
+        return page(found, rows, like=like, explain=explain)
 
     emit(
         form,

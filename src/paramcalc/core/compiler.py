@@ -47,6 +47,7 @@ class DocumentCompiler:
             context=self.context(),
             root=self.root(),
             rename=self.rename(),
+            embeddings=self.embeddings(),
             source=self.document.get("source"),
             example=self.section("example"),
         )
@@ -121,6 +122,16 @@ class DocumentCompiler:
             if not isinstance(new, str) or not MODULE_PATH.fullmatch(new):
                 self.report("`rename` takes paths of modules", None, "rename", old)
         return names
+
+    def embeddings(self) -> Mapping[str, str]:
+        found = self.section("embeddings")
+        for end, path in found.items():
+            if end not in ("input", "output"):
+                hint = did_you_mean(end, ("input", "output"))
+                self.report(f"unknown key `{shorten(end)}`", hint, "embeddings", end, in_key=True)
+            elif not isinstance(path, str) or not MODULE_PATH.fullmatch(path):
+                self.report("`embeddings` takes paths of modules", None, "embeddings", end)
+        return found
 
     def field(self, name: str, value: Any) -> Field:
         options = value if isinstance(value, Mapping) else {"default": value}

@@ -23,9 +23,11 @@ SECTIONS = (
     "extends",
     "root",
     "rename",
+    "embeddings",
+    "mtp",
 )
 Document = Mapping[str, Any]
-_NO_REMOVALS = (("config",), ("heads",))
+_NO_REMOVALS = (("config",), ("heads",), ("mtp",))
 """In these a null is a default, and an instruction for later."""
 
 
@@ -96,6 +98,8 @@ def _over(base: Document, link: Document) -> dict[str, Any]:
             merged[section] = {**old, **value}
         elif section == "heads":
             merged[section] = _patches(old, value)
+        elif section == "mtp":
+            merged[section] = _one_after_the_other(old, value)
         elif section in ("let", "blocks"):
             merged[section] = merge(_under_new_keys(old, value), value)
         else:
@@ -149,9 +153,15 @@ def _removed_in_vain(
             yield from _removed_in_vain(known, value, here)
 
 
-def with_head(document: Document, class_name: str | None) -> dict[str, Any]:
-    """The document as the class ``class_name`` has it (see ``heads:`` in the language)."""
-    plain = {key: value for key, value in document.items() if key != "heads"}
+def with_head(document: Document, class_name: str | None, *, mtp: bool = False) -> dict[str, Any]:
+    """The document as the class ``class_name`` has it (see ``heads:`` in the language).
+
+    ``mtp``: with the layers that predict further tokens, which published files hold and the
+    class leaves out.
+    """
+    plain = {key: value for key, value in document.items() if key not in ("heads", "mtp")}
+    if mtp and isinstance(document.get("mtp"), Mapping):
+        plain = merge(plain, document["mtp"])
     pattern = head_pattern(document, class_name)
     return plain if pattern is None else merge(plain, document["heads"][pattern])
 

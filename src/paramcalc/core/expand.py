@@ -15,8 +15,8 @@ from paramcalc.core.cache import Cache, make_cache
 from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
-from paramcalc.core.model import TensorGroup, Tied
-from paramcalc.core.names import below_root, check_unique, index_of, renamed
+from paramcalc.core.model import Embeddings, TensorGroup, Tied
+from paramcalc.core.names import below_root, check_unique, index_of, is_below, renamed
 from paramcalc.core.scope import FindSpec, Globals, NestedConfiguration, Scope
 from paramcalc.core.spec import Spec
 from paramcalc.core.ties import apply_ties
@@ -35,6 +35,7 @@ class Expansion(NamedTuple):
     caches: tuple[Cache, ...]
     ties: tuple[Tied, ...]
     context: int | None
+    embeddings: Embeddings | None = None
 
 
 class Where(NamedTuple):
@@ -63,8 +64,10 @@ class Where(NamedTuple):
     def repeated(self, name: str, indices: Sequence[int], count: int, running: int) -> Where:
         """Below a module that repeats: ``count`` copies, of which ``running`` run."""
         below = self.down(name)
+        # `expert_[n]` is expert_0, expert_1 …: after an underscore the number needs no dot.
+        prefix = below.prefix.removesuffix(".") if name.endswith("_") else below.prefix
         return below._replace(
-            prefix=below.prefix + "{}.",
+            prefix=prefix + "{}.",
             indices=(*below.indices, indices),
             count=below.count * count,
             running=below.running * running,
@@ -111,6 +114,7 @@ class _Expander:
         self.groups: list[TensorGroup] = []
         self.caches: dict[Cache, int] = {}
         self.ties: list[Tied] = []
+        self.embeddings: Embeddings | None = None
         self.problems: list[Problem] = []
         self.entries = 0
 
@@ -119,12 +123,25 @@ class _Expander:
         spec = self.spec
         check_unique(self.groups)
         groups, ties = apply_ties(spec.ties, self.groups, self.names, spec.root)
+        embeddings = self.ends(groups, [*ties, *self.ties])
         groups, ties = below_root(groups, [*ties, *self.ties], spec.root)
         if spec.rename:
             groups, ties = renamed(groups, ties, spec.rename)
             check_unique(groups)
         caches = (cache._replace(count=count) for cache, count in self.caches.items())
-        return Expansion(tuple(groups), tuple(caches), tuple(ties), self.context())
+        return Expansion(tuple(groups), tuple(caches), tuple(ties), self.context(), embeddings)
+
+    def ends(self, groups: Sequence[TensorGroup], ties: Sequence[Tied]) -> Embeddings | None:
+        """The input table and the output head; those of a nested network if it has them."""
+        first, last = self.spec.embeddings.get("input"), self.spec.embeddings.get("output")
+        if first is None:
+            return self.embeddings
+        tables = sum(group.numel for group in groups if is_below(group.template, first))
+        if last is None:
+            return Embeddings(tables, 0, tied=False)
+        heads = [g for g in groups if is_below(g.template, last) and g.category != "biases"]
+        tied = any(is_below(tie.template, last) and is_below(tie.target, first) for tie in ties)
+        return Embeddings(tables, sum(group.numel for group in heads if group.trained), tied)
 
     def context(self) -> int | None:
         """The published context length, where it is one."""
@@ -295,6 +312,8 @@ class _Expander:
         spec = self.find_spec(model_type, nested.class_name)
         inner = self.inner(spec, configuration)
         self.groups += [_below(group, where) for group in inner.groups]
+        if self.embeddings is None or (inner.embeddings and inner.embeddings.output):
+            self.embeddings = inner.embeddings
         for cache in inner.caches:
             single = cache._replace(count=1)
             self.caches[single] = self.caches.get(single, 0) + cache.count * where.count

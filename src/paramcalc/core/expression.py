@@ -126,10 +126,11 @@ def _tree(text: str, offset: int) -> ast.expr:
         tree = ast.parse(text.strip(), mode="eval").body
     except SyntaxError as error:
         at = min(max((error.offset or 1) - 1, 0), len(text.strip()) - 1)
+        hint = "it is written as in Python: `4 * hidden_size`, `a if b else c`"
+        if text.count("(") != text.count(")"):
+            hint = "close each bracket; between YAML's own `[ ]` or `{ }` write a call in quotes"
         raise ParamcalcError(
-            f"cannot read the expression `{shorten(text.strip())}`",
-            "it is written as in Python: `4 * hidden_size`, `a if b else c`",
-            span=(start + at, 1),
+            f"cannot read the expression `{shorten(text.strip())}`", hint, span=(start + at, 1)
         ) from None
     except (ValueError, RecursionError, MemoryError):
         raise ParamcalcError(f"cannot read the expression `{shorten(text.strip())}`") from None

@@ -91,6 +91,14 @@ class Tied(NamedTuple):
     numel: int
 
 
+class Embeddings(NamedTuple):
+    """Elements of the input table and of the output head; a tied head adds none of its own."""
+
+    input: int
+    output: int
+    tied: bool
+
+
 class Parameters(NamedTuple):
     """Counts in elements; tied tensors count once.
 
@@ -105,6 +113,9 @@ class Parameters(NamedTuple):
     buffers: int
     total_range: tuple[int | None, int | None] | None = None
     """Lowest and highest figure, where a count is only reported."""
+    embeddings: Embeddings | None = None
+    mtp: int = 0
+    """Of the total: layers that predict further tokens (multi-token prediction)."""
 
     @property
     def trained(self) -> int:
@@ -113,6 +124,20 @@ class Parameters(NamedTuple):
     @property
     def non_embedding(self) -> int:
         return self.total - self.embedding
+
+    @property
+    def active_no_input_embedding(self) -> int | None:
+        """Active ones without the input table, which is only looked up; it stays if tied."""
+        if self.embeddings is None:
+            return None
+        return self.active - (0 if self.embeddings.tied else self.embeddings.input)
+
+    @property
+    def active_no_embedding(self) -> int | None:
+        """Active ones without the input table and the output head."""
+        if self.embeddings is None:
+            return None
+        return self.active - self.embeddings.input - self.embeddings.output
 
     @property
     def stored(self) -> int:
@@ -139,6 +164,12 @@ class Model(NamedTuple):
     """Lowest and highest parameter count in reports; (None, None) if undisclosed."""
     like: str | None = None
     """The model whose architecture stands in where this one's is not known."""
+    embeddings: Embeddings | None = None
+    """The ends of the network, where the architecture says which they are."""
+    mtp_numel: int = 0
+    """Parameters of the layers that predict further tokens, if they are counted."""
+    assumed: str | None = None
+    """The ``model_type`` that nobody knows, where another architecture is assumed for it."""
 
     @property
     def parameters(self) -> Parameters:
@@ -149,6 +180,8 @@ class Model(NamedTuple):
             embedding=sum(g.numel for g in trained if g.kind in EMBEDDING_KINDS),
             buffers=sum(group.numel for group in self.groups if not group.trained),
             total_range=self.reported_range,
+            embeddings=self.embeddings,
+            mtp=self.mtp_numel,
         )
 
     @property

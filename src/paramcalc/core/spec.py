@@ -78,6 +78,8 @@ class Spec(NamedTuple):
     root: str | None
     """Only this module is kept, and names start below it."""
     rename: Mapping[str, str]
+    embeddings: Mapping[str, str]
+    """Paths of the ``input`` table and of the ``output`` head."""
     source: str | None
     example: Mapping[str, Any]
     place: Callable[[ParamcalcError], ParamcalcError] = _unplaced

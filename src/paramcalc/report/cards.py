@@ -20,6 +20,7 @@ from paramcalc.report.page import (
     Page,
     Row,
     Table,
+    flat,
     spell,
 )
 from paramcalc.report.records import Record, identity, parameters
@@ -68,7 +69,8 @@ def show_page(model: Model) -> Page:
     }
     configuration = {key: _text(value) for key, value in model.configuration.items()}
     tables = [_facts("", facts), _facts("Configuration", configuration)]
-    return Page(heading(model), [table for table in tables if table.rows])
+    both = Table([Column("key"), Column("value")], [*tables[0].rows, *tables[1].rows])
+    return Page(heading(model), [table for table in tables if table.rows], data=both)
 
 
 def _facts(title: str, facts: Mapping[str, Any]) -> Table:
@@ -94,6 +96,7 @@ def compare_page(
 ) -> Page:
     """A column for each model; a row for each fact that one of them has."""
     columns = [Column("fact", ""), *(Column(f"{n}", m.name, RIGHT) for n, m in enumerate(models))]
+    data = [{"model": model.name, **fact} for model, fact in zip(models, facts, strict=True)]
     names = dict.fromkeys(name for one in facts for name in one)
     rows = []
     for name in names:
@@ -103,7 +106,7 @@ def compare_page(
             title = name.removesuffix("_bytes").replace("_", " ")
             shown = {f"{n}": spell(Column("", "", kind), v, gib=gib) for n, v in enumerate(found)}
             rows.append(Row({"fact": title, **shown}))
-    return Page("", [Table(columns, rows)])
+    return Page("", [Table(columns, rows)], data=flat(data))
 
 
 def _is_number(values: Sequence[Any]) -> bool:

@@ -100,10 +100,9 @@ def _table(title: str, rows: Sequence[Row], model: Model | None = None) -> Table
     return Table([Column("name", title, NAME), *_NUMBERS], rows, total)
 
 
-def _row(name: str, model: Model, numel: int, lead: str = "", style: str = "") -> Row:
+def _row(name: str, model: Model, numel: int, **how: str) -> Row:
     share = numel / (model.parameters.total or 1)
-    values = {"name": name, "parameters": numel, "share": share, "bar": share}
-    return Row(values, lead, style)
+    return Row({"name": name, "parameters": numel, "share": share, "bar": share}, **how)
 
 
 def _module_rows(model: Model, nodes: Sequence[Node], depth: int) -> Iterable[Row]:
@@ -111,7 +110,7 @@ def _module_rows(model: Model, nodes: Sequence[Node], depth: int) -> Iterable[Ro
     for node in nodes:
         # With a single wrapper (`model.`) its name says nothing; with two (T5) it does.
         name = node.name.partition(".")[2] if len(roots) == 1 else node.name
-        yield _row(_times(name or node.name, node), model, node.numel)
+        yield _row(_times(name or node.name, node), model, node.numel, path=node.name)
         yield from _below(model, node, depth - 1, "")
 
 
@@ -122,7 +121,10 @@ def _below(model: Model, node: Node, depth: int, lead: str) -> Iterable[Row]:
     for number, child in enumerate(children):
         last = number == len(children) - 1
         name = _times(child.label, child)
-        yield _row(name, model, child.numel, lead + ("└─ " if last else "├─ "))
+        # Norms that are folded into one line have no path of their own.
+        path = child.name if "." in child.name else f"{node.name}.{child.name}"
+        branch = "└─ " if last else "├─ "
+        yield _row(name, model, child.numel, lead=lead + branch, path=path)
         yield from _below(model, child, depth - 1, lead + ("   " if last else "│  "))
 
 

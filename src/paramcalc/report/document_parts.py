@@ -41,6 +41,10 @@ class Parameters(Keys):
     """Trained parameters."""
     active: Number | None
     """Parameters used for one token: all but the experts that a router leaves out."""
+    active_no_input_embedding: Number | None
+    """Active ones without the input table (which stays if the head is tied to it)."""
+    active_no_embedding: Number | None
+    """Active ones without the input table and the output head."""
     embedding: Number | None
     """Lookup tables of tokens and learned positions."""
     non_embedding: Number | None
@@ -51,6 +55,8 @@ class Parameters(Keys):
     """Stored elements that are not trained."""
     stored: Number | None
     """Elements that a checkpoint holds: parameters and buffers."""
+    mtp: Number | None
+    """Of the total: layers for multi-token prediction, if they are counted."""
     total_range: Annotated[list[Number | None], Field(min_length=2, max_length=2)] | None
     """Lowest and highest figure, where a count is only reported."""
 

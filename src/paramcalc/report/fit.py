@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from paramcalc.core.fit import Fit, PrecisionFit
 from paramcalc.core.memory import Memory
 from paramcalc.report.memory import notes, sized_heading
-from paramcalc.report.page import BAR, BYTES, COUNT, NAME, TEXT, Column, Page, Row, Table
+from paramcalc.report.page import BAR, BYTES, COUNT, NAME, VERDICT, Column, Page, Row, Table, flat
+from paramcalc.report.records import fit_row
 from paramcalc.units import plural, short_bytes
 
 _PARTS = (
@@ -29,6 +30,7 @@ def page(answer: Fit, *, like: str | None = None, explain: bool = False, gib: bo
         sized_heading(answer.model, answer.assumptions, like, on=_cards(answer)),
         [_parts(answer.precisions[0]) if single else _ladder(answer)],
         steps,
+        flat([fit_row(row) for row in answer.precisions]),
         notes=[_device(answer), *notes(answer.model, answer.assumptions)],
         verdict=(_verdict(answer, gib=gib), answer.fits),
         hints=_hints(answer, gib=gib),
@@ -71,7 +73,7 @@ def _ladder(answer: Fit) -> Table:
         # Nothing to say where not even one token or sequence fits, or where nothing limits it.
         *([_MAX_CONTEXT] if any(row.max_context_tokens for row in rows) else []),
         *([_MAX_BATCH] if any(row.max_batch for row in rows) else []),
-        Column("fits", "", TEXT),
+        Column("fits", "", VERDICT),
     ]
     return Table(columns, [_row(row) for row in rows])
 
@@ -81,15 +83,7 @@ def _has(rows: tuple[PrecisionFit, ...], part: str) -> bool:
 
 
 def _row(row: PrecisionFit) -> Row:
-    values = {key: getattr(row.memory, key) for _, key in _PARTS} | {
-        "precision": row.precision,
-        "needed_bytes": row.needed_bytes,
-        "gpus_needed": row.gpus_needed,
-        "max_context_tokens": row.max_context_tokens,
-        "max_batch": row.max_batch,
-        "fits": "✓" if row.fits else "✗",
-    }
-    return Row(values, style="green" if row.fits else "")
+    return Row(fit_row(row), style="green" if row.fits else "")
 
 
 def _parts(row: PrecisionFit) -> Table:
@@ -120,12 +114,15 @@ def _verdict(answer: Fit, *, gib: bool) -> str:
     row = answer.best
     if row is None:
         least = answer.precisions[-1]
+        names = [one.precision for one in answer.precisions]
+        needs = "needs" if least is answer.precisions[0] else f"{least.precision} needs"
         return (
-            f"does not fit in {_listed([one.precision for one in answer.precisions])}: "
-            f"{least.precision} needs {short_bytes(least.needed_bytes, gib=gib)} of "
+            f"does not fit in {_listed(names)}: "
+            f"{needs} {short_bytes(least.needed_bytes, gib=gib)} of "
             f"{short_bytes(least.available_bytes, gib=gib)}"
         )
-    tight = " (tight: within the range of the estimate it may not)" if row.is_tight else ""
+    most = short_bytes(row.memory.total_range[1], gib=gib)
+    tight = f"; tight, it could need {most}" if row.is_tight else ""
     return (
         f"fits in {row.precision}: {short_bytes(row.needed_bytes, gib=gib)} of "
         f"{short_bytes(row.available_bytes, gib=gib)}{_room(answer, row)}{tight}"

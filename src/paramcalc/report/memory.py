@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
 from paramcalc.report.count import heading, reported_text
-from paramcalc.report.page import BYTES, NAME, RATIO, TEXT, Column, Page, Row, Table
-from paramcalc.units import plural, short_bytes
+from paramcalc.report.page import BYTES, NAME, RANGE, RATIO, Column, Page, Row, Table, flat
+from paramcalc.report.records import memory_row
+from paramcalc.units import plural
 
 
 def page(
@@ -17,7 +18,6 @@ def page(
     *,
     like: str | None = None,
     explain: bool = False,
-    gib: bool = False,
 ) -> Page:
     """Weights, KV cache, what the runtime adds, and the sum.
 
@@ -30,21 +30,30 @@ def page(
         *_cache_columns(rows),
         Column("overhead_bytes", "Overhead", BYTES, drop=1),
         Column("total_bytes", "Total", BYTES),
-        Column("range", "Range", TEXT, drop=2),
+        Column("total_range_bytes", "Range", RANGE, drop=2),
     ]
-    table = Table(columns, [Row(_values(row, gib=gib)) for row in rows])
+    records = [memory_row(row) for row in rows]
     steps = [step for row in rows for step in row.steps] if explain else []
     assumed = rows[0].assumptions
-    return Page(sized_heading(model, assumed, like), [table], steps, notes=notes(model, assumed))
+    return Page(
+        sized_heading(model, assumed, like),
+        [Table(columns, [Row(record) for record in records])],
+        steps,
+        flat(records),
+        notes=notes(model, assumed),
+    )
 
 
 def sized_heading(model: Model, assumed: Assumptions, like: str | None, on: str = "") -> str:
-    """The heading; of a bare size also whose cache it takes, of `fit` the cards."""
-    parts = [heading(model), *([f"on {on}"] if on else [])]
+    """Which model, how large, of `fit` the cards, and whose cache a bare size takes."""
+    parts = [heading(model)]
+    if model.architecture:
+        parts = [model.name, model.architecture, plural(model.parameters.total, "parameter")]
+    parts += [f"on {on}"] if on else []
     if assumed.like:
         how = "--like" if like else "nearest catalogued; --like changes it"
         parts.append(f"KV cache as in {assumed.like} ({how})")
-    return " · ".join(parts)
+    return " · ".join(dict.fromkeys(parts))
 
 
 def _cache_columns(rows: Sequence[Memory]) -> list[Column]:
@@ -55,21 +64,6 @@ def _cache_columns(rows: Sequence[Memory]) -> list[Column]:
     if any(row.state_bytes for row in rows):
         columns.append(Column("state_bytes", "State", BYTES))
     return columns
-
-
-def _values(row: Memory, *, gib: bool) -> dict[str, object]:
-    low, high = row.total_range
-    both = [short_bytes(end, gib=gib) for end in (low, high)]
-    return {
-        "precision": row.precision,
-        "bits_per_weight": row.bits_per_weight,
-        "weights_bytes": row.weights_bytes,
-        "kv_cache_bytes": row.kv_cache_bytes,
-        "state_bytes": row.state_bytes,
-        "overhead_bytes": row.overhead_bytes,
-        "total_bytes": row.total_bytes,
-        "range": " to ".join(both) if low != high else "",
-    }
 
 
 def notes(model: Model, assumed: Assumptions) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from paramcalc.core.trace import Step
 from paramcalc.units import short_bytes, short_count
 
-NAME, TEXT, PROSE, RIGHT, COUNT, SHORT, BYTES, SHARE, BAR, RATIO, DECIMAL = (
+NAME, TEXT, PROSE, RIGHT, COUNT, SHORT, BYTES, RANGE, SHARE, BAR, RATIO, DECIMAL, VERDICT = (
     "name",
     "text",
     "prose",
@@ -16,10 +16,12 @@ NAME, TEXT, PROSE, RIGHT, COUNT, SHORT, BYTES, SHARE, BAR, RATIO, DECIMAL = (
     "count",
     "short",
     "bytes",
+    "range",
     "share",
     "bar",
     "ratio",
     "decimal",
+    "verdict",
 )
 """What a column holds; it decides alignment and spelling. Where space is short a name is shortened
 in the middle, prose is folded, everything else stays whole."""
@@ -31,7 +33,7 @@ class Column(NamedTuple):
     """A column; when space is short, the highest ``drop`` goes first, 0 never."""
 
     key: str
-    title: str
+    title: str = ""
     kind: str = TEXT
     drop: int = 0
 
@@ -46,6 +48,8 @@ class Row(NamedTuple):
     values: dict[str, Any]
     lead: str = ""
     style: str = ""
+    path: str = ""
+    """The whole name, where the table shows the end of it."""
 
 
 class Table(NamedTuple):
@@ -70,6 +74,8 @@ class Page(NamedTuple):
     tables: Sequence[Table] = ()
     steps: Sequence[Step] = ()
     """The arithmetic, if it was asked for."""
+    data: Table | None = None
+    """What a script gets as CSV, if it is not the first table."""
     notes: Sequence[str] = ()
     """Assumptions and other dim lines."""
     verdict: tuple[str, bool] | None = None
@@ -81,10 +87,26 @@ class Page(NamedTuple):
     """Texts that stand as they are: lines of a file with a caret below."""
 
 
+def flat(records: Sequence[Mapping[str, object]]) -> Table:
+    """Records as they stand in JSON as a table; the two ends of a range get a column each."""
+    rows = [dict(_ends(record)) for record in records]
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return Table([Column(key) for key in keys], [Row(row) for row in rows])
+
+
+def _ends(record: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+    for key, value in record.items():
+        if isinstance(value, list) and "_range_" in key:
+            for end, number in zip(("_low_", "_high_"), value, strict=True):
+                yield key.replace("_range_", end), number
+        else:
+            yield key, value
+
+
 def spelled(column: Column, values: Sequence[Any], *, gib: bool = False) -> list[str]:
     """Raw values of one column as people read them, equally precise and with points in line."""
     texts = [spell(column, value, gib=gib) for value in values]
-    if column.kind == BYTES and any(_is_coarse(text) for text in texts):
+    if column.kind in (BYTES, RANGE) and any(_is_coarse(text) for text in texts):
         return [spell(column, value, gib=gib, digits=1) for value in values]
     if column.kind == DECIMAL:
         places = max((len(text.partition(".")[2]) for text in texts), default=0)
@@ -94,8 +116,8 @@ def spelled(column: Column, values: Sequence[Any], *, gib: bool = False) -> list
 
 def _is_coarse(text: str) -> bool:
     """From 100 GB on one digit follows the point, and so in the whole column."""
-    number, _, unit = text.partition(" ")
-    return unit[:1] == "G" and len(number.partition(".")[2]) == 1
+    number, _, unit = text.rpartition(" ")
+    return unit[:1] == "G" and len(number.rpartition(".")[2]) == 1
 
 
 def _pad(text: str, places: int) -> str:
@@ -108,9 +130,13 @@ def spell(column: Column, value: Any, *, gib: bool = False, digits: int | None =
     if value is None:
         return "–"
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        yes, no = ("✓", "✗") if column.kind == VERDICT else ("yes", "no")
+        return yes if value else no
     if column.kind == BYTES and isinstance(value, int):
         return short_bytes(value, gib=gib, digits=digits)
+    if column.kind == RANGE and isinstance(value, Sequence):
+        low, high = (short_bytes(end, gib=gib, digits=digits) for end in value)
+        return "" if value[0] == value[1] else f"{low} to {high}"
     if column.kind == BAR:
         return bar(value or 0)
     if isinstance(value, (int, float)):

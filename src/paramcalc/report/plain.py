@@ -5,20 +5,27 @@ from __future__ import annotations
 import csv
 import io
 
-from paramcalc.report.page import BAR, Column, Page, Row, Table
+from paramcalc.report.page import BAR, NAME, Column, Page, Row, Table
 
 
 def to_csv(page: Page) -> str:
-    """The first table with raw values: integers without separators, nothing for what is absent."""
+    """One table with raw values: integers without separators, nothing for what is absent."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    for table in page.tables[:1]:
+    table = page.data or next(iter(page.tables), None)
+    if table is not None and table.columns:
         columns = _columns(table)
         writer.writerow([column.key for column in columns])
-        for row in _rows(table):
-            values = (row.values.get(column.key) for column in columns)
-            writer.writerow(["" if value is None else value for value in values])
+        for row in (*table.rows, *([table.total] if table.total else [])):
+            writer.writerow([_raw(column, row) for column in columns])
     return buffer.getvalue()
+
+
+def _raw(column: Column, row: Row) -> object:
+    value = row.values.get(column.key)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return row.path if column.kind == NAME and row.path else value
 
 
 def to_markdown(page: Page, *, gib: bool = False) -> str:
@@ -50,10 +57,6 @@ def _table(table: Table, *, gib: bool) -> str:
 
 def _columns(table: Table) -> list[Column]:
     return [column for column in table.columns if column.kind != BAR]
-
-
-def _rows(table: Table) -> list[Row]:
-    return [*table.rows, *([table.total] if table.total else [])]
 
 
 def _escape(text: str) -> str:

@@ -38,11 +38,22 @@ def parameters(model: Model) -> Record:
     """Counts in elements; all null where nothing is published."""
     counts = model.parameters
     known = not model.is_undisclosed
-    keys = ("total", "active", "embedding", "non_embedding", "trained", "buffers", "stored")
+    keys = (
+        "total",
+        "active",
+        "active_no_input_embedding",
+        "active_no_embedding",
+        "embedding",
+        "non_embedding",
+        "trained",
+        "buffers",
+        "stored",
+        "mtp",
+    )
     record: Record = {key: getattr(counts, key) if known else None for key in keys}
     if model.architecture is None:
         # Of a bare size nothing but the total is known.
-        record |= dict.fromkeys(("active", "embedding", "non_embedding", "buffers"))
+        record |= dict.fromkeys(("active", "embedding", "non_embedding", "buffers", "mtp"))
     record["total_range"] = list(counts.total_range) if counts.total_range else None
     return record
 

@@ -42,7 +42,7 @@ def render(page: Page, terminal: Terminal, *, gib: bool = False) -> str:
         legacy_windows=False,
     )
     _print_lines(console, [page.heading] if page.heading else [], "bold")
-    for table in page.tables:
+    for table in (table for table in page.tables if table.columns):
         if buffer.tell():
             console.print()
         _print_table(console, table, terminal, gib=gib)
@@ -62,8 +62,8 @@ def render(page: Page, terminal: Terminal, *, gib: bool = False) -> str:
 
 
 def _print_block(console: Console, lines: Sequence[str], style: str = "") -> None:
-    """Lines of words behind an empty one, if there are any."""
-    if lines:
+    """Lines of words, behind an empty one if something stands above."""
+    if lines and isinstance(console.file, io.StringIO) and console.file.tell():
         console.print()
     _print_lines(console, lines, style)
 

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from paramcalc.catalogue.architectures import find_spec
+from paramcalc.catalogue.architectures import find_spec, is_architecture
 from paramcalc.core.expand import expand
-from paramcalc.core.model import Model
+from paramcalc.core.model import ESTIMATED, Model
+from paramcalc.core.scope import FindSpec
 from paramcalc.core.spec import Spec
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 
+class Reading(NamedTuple):
+    """How a source is to be read."""
+
+    overrides: Mapping[str, Any] = MappingProxyType({})
+    """Single keys of the configuration, set to other values."""
+    symbolic: bool = False
+    """Keep the formulas, for an explanation."""
+    mtp: bool = False
+    """Count the layers for multi-token prediction that published files hold."""
+    assume: str | None = None
+    """The architecture to take for a ``model_type`` that is not known."""
+
+
+AS_IT_STANDS = Reading()
+
+
 def model_from_configuration(
-    configuration: Mapping[str, Any],
-    name: str | None = None,
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    symbolic: bool = False,
+    configuration: Mapping[str, Any], name: str | None = None, reading: Reading = AS_IT_STANDS
 ) -> Model:
-    """The model that a configuration describes, with ``overrides`` laid over it."""
+    """The model that a configuration describes."""
     model_type = configuration.get("model_type")
     if not isinstance(model_type, str):
         raise ParamcalcError(
@@ -30,22 +45,41 @@ def model_from_configuration(
     class_name = classes[0] if isinstance(classes, list) and classes else None
     if class_name is not None and not isinstance(class_name, str):
         raise ParamcalcError("`architectures` in the configuration is no list of names")
-    spec = find_spec(model_type, class_name)
-    return build(spec, configuration, name or model_type, overrides, symbolic=symbolic)
+    if not is_architecture(model_type) and reading.assume is not None:
+        # Nothing is known of the class either: the assumed network's usual one is taken.
+        model = build(reading.assume, None, configuration, name or model_type, reading)
+        return model._replace(exactness=ESTIMATED, assumed=model_type)
+    return build(model_type, class_name, configuration, name or model_type, reading)
 
 
 def build(
+    architecture: str,
+    class_name: str | None,
+    configuration: Mapping[str, Any],
+    name: str,
+    reading: Reading = AS_IT_STANDS,
+) -> Model:
+    """The model of an architecture and a configuration."""
+    plain = partial(find_spec, mtp=False)
+    model = expanded(plain(architecture, class_name), configuration, name, reading, plain)
+    if not reading.mtp:
+        return model
+    whole = partial(find_spec, mtp=True)
+    more = expanded(whole(architecture, class_name), configuration, name, reading, whole)
+    return more._replace(mtp_numel=more.parameters.total - model.parameters.total)
+
+
+def expanded(
     spec: Spec,
     configuration: Mapping[str, Any],
     name: str,
-    overrides: Mapping[str, Any] | None = None,
-    *,
-    symbolic: bool = False,
+    reading: Reading = AS_IT_STANDS,
+    find: FindSpec = find_spec,
 ) -> Model:
     """Expand a spec; problems are placed in the files that it was read from."""
-    configuration = override(configuration, spec, overrides or {})
+    configuration = override(configuration, spec, reading.overrides)
     try:
-        expansion = expand(spec, configuration, find_spec, symbolic=symbolic)
+        expansion = expand(spec, configuration, find, symbolic=reading.symbolic)
     except ParamcalcError as error:
         raise spec.place(error) from None
     return Model(
@@ -57,6 +91,7 @@ def build(
         source=spec.source if isinstance(spec.source, str) else None,
         context=expansion.context,
         configuration=configuration,
+        embeddings=expansion.embeddings,
     )
 
 

@@ -9,33 +9,32 @@ from paramcalc.catalogue.architectures import Source, compile_source, parse_sour
 from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError
-from paramcalc.sources.configuration import build, model_from_configuration
+from paramcalc.sources.configuration import (
+    AS_IT_STANDS,
+    Reading,
+    expanded,
+    model_from_configuration,
+)
 
 
-def model_from_text(
-    text: str, file: str, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
-) -> Model:
+def model_from_text(text: str, file: str, reading: Reading = AS_IT_STANDS) -> Model:
     """A configuration if the text is JSON with a ``model_type``, else a layer spec."""
     if text.lstrip().startswith("{") and '"model_type"' in text:
         configuration = parse_json(text, file)
-        return model_from_configuration(configuration, file, overrides, symbolic=symbolic)
-    return model_from_source(parse_source(text, file), overrides, symbolic=symbolic)
+        return model_from_configuration(configuration, file, reading)
+    return model_from_source(parse_source(text, file), reading)
 
 
-def model_from_tree(
-    tree: Mapping[str, Any], overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
-) -> Model:
+def model_from_tree(tree: Mapping[str, Any], reading: Reading = AS_IT_STANDS) -> Model:
     """A dictionary: a configuration if it has a ``model_type``, else a layer spec."""
     if "model_type" in tree:
-        return model_from_configuration(tree, None, overrides, symbolic=symbolic)
-    return model_from_source(Source("spec", "", tree), overrides, symbolic=symbolic)
+        return model_from_configuration(tree, None, reading)
+    return model_from_source(Source("spec", "", tree), reading)
 
 
-def model_from_source(
-    source: Source, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
-) -> Model:
-    """Compile and expand a layer spec; its fields take their defaults or ``overrides``."""
+def model_from_source(source: Source, reading: Reading = AS_IT_STANDS) -> Model:
+    """Compile and expand a layer spec; its fields take their defaults unless set."""
     if not source.tree:
         raise ParamcalcError(f"`{source.file}` is empty", "write `name: Linear(in, out)`")
     spec = compile_source(source, source.file)
-    return build(spec, {}, source.file, overrides, symbolic=symbolic)
+    return expanded(spec, {}, source.file, reading)

@@ -13,7 +13,7 @@ from paramcalc.catalogue.models import MODELS, nearest_dense
 from paramcalc.catalogue.table import Entry
 from paramcalc.core.model import REPORTED, Model
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.configuration import build
+from paramcalc.sources.configuration import AS_IT_STANDS, Reading, build
 from paramcalc.sources.layer_spec import model_from_text, model_from_tree
 from paramcalc.sources.size import model_of_size, unknown_tensors, with_cache_of
 from paramcalc.units import parse_count
@@ -28,53 +28,51 @@ def load(
     overrides: Mapping[str, Any] | None = None,
     like: str | None = None,
     symbolic: bool = False,
+    mtp: bool = False,
+    assume: str | None = None,
 ) -> Model:
     """The model for a catalogue name, a bare size, a path, ``-``, or a dictionary.
 
     ``overrides`` set single keys of the configuration. ``like`` names the model whose cache a
     bare size takes (without it, that of the nearest catalogued dense model). ``symbolic`` keeps
-    the formulas for an explanation. Raises `ParamcalcError`.
+    the formulas for an explanation. ``mtp`` counts the layers for multi-token prediction that
+    published files hold. ``assume`` names the architecture for a ``model_type`` that is not
+    known; the answer is then an estimate. Raises `ParamcalcError`.
     """
     if isinstance(target, Model):
         return target
     try:
-        return _load(target, overrides, like, symbolic)
+        return _load(target, Reading(overrides or {}, symbolic, mtp, assume), like)
     except RecursionError:
         raise ParamcalcError("the configuration or spec is nested too deep") from None
 
 
-def _load(
-    target: object, overrides: Mapping[str, Any] | None, like: str | None, symbolic: bool
-) -> Model:
+def _load(target: object, reading: Reading, like: str | None) -> Model:
     if isinstance(target, Mapping):
-        return model_from_tree(target, overrides, symbolic=symbolic)
+        return model_from_tree(target, reading)
     if isinstance(target, os.PathLike):
-        return _from_path(Path(target), overrides, symbolic=symbolic)
+        return _from_path(Path(target), reading)
     if not isinstance(target, str):
         raise ParamcalcError(
             f"cannot read a model from {type(target).__name__}",
             "give a name, a size, a path or a dictionary",
         )
-    return _from_text(target.strip(), overrides, like, symbolic)
+    return _from_text(target.strip(), reading, like)
 
 
-def _from_text(
-    target: str, overrides: Mapping[str, Any] | None, like: str | None, symbolic: bool
-) -> Model:
+def _from_text(target: str, reading: Reading, like: str | None = None) -> Model:
     if target == "-":
-        return model_from_text(
-            read_standard_input(), "standard input", overrides, symbolic=symbolic
-        )
+        return model_from_text(read_standard_input(), "standard input", reading)
     size = parse_count(target)
     if size is not None:
-        return _of_size(target, size, overrides, like)
+        return _of_size(target, size, reading, like)
     if target.endswith(_FILE_ENDINGS) or target.startswith((".", "/", "~")):
-        return _from_path(_at_home(target), overrides, symbolic=symbolic)
+        return _from_path(_at_home(target), reading)
     entry = MODELS.find(target)
     if entry is not None:
-        return _with_like(from_entry(entry, overrides, symbolic=symbolic), like)
+        return _with_like(from_entry(entry, reading), like)
     if target and (is_file(Path(target)) or is_folder(Path(target))):
-        return _from_path(Path(target), overrides, symbolic=symbolic)
+        return _from_path(Path(target), reading)
     raise unknown_name(target)
 
 
@@ -95,10 +93,10 @@ def unknown_name(name: str) -> ParamcalcError:
     )
 
 
-def _of_size(name: str, size: int, overrides: Mapping[str, Any] | None, like: str | None) -> Model:
+def _of_size(name: str, size: int, reading: Reading, like: str | None) -> Model:
     if size < 1:
         raise ParamcalcError(f"a model of {shorten(name)} has no parameters")
-    if overrides:
+    if reading.overrides:
         raise ParamcalcError(f"the size `{name}` has no configuration to set")
     return _with_like(model_of_size(name, size), like or nearest_dense(size))
 
@@ -111,38 +109,37 @@ def _with_like(model: Model, like: str | None) -> Model:
         raise ParamcalcError(
             f"{model.name} has an architecture of its own", "`--like` is for bare sizes"
         )
-    other = _from_text(like, None, None, symbolic=False)
+    other = _from_text(like, AS_IT_STANDS)
     if other.architecture is None:
         raise ParamcalcError(f"`{like}` has no architecture to take the KV cache from")
     return with_cache_of(model, other)
 
 
-def _from_path(path: Path, overrides: Mapping[str, Any] | None, *, symbolic: bool) -> Model:
+def _from_path(path: Path, reading: Reading) -> Model:
     if is_folder(path):
         if not is_file(path / CONFIGURATION_FILE):
             name = shorten(str(path), 200)
             raise ParamcalcError(f"the folder `{name}` has no {CONFIGURATION_FILE}")
         path = path / CONFIGURATION_FILE
-    return model_from_text(read_text(path), shorten(str(path), 200), overrides, symbolic=symbolic)
+    return model_from_text(read_text(path), shorten(str(path), 200), reading)
 
 
-def from_entry(
-    entry: Entry, overrides: Mapping[str, Any] | None = None, *, symbolic: bool = False
-) -> Model:
+def from_entry(entry: Entry, reading: Reading = AS_IT_STANDS) -> Model:
     """The model of a catalogue entry."""
     if isinstance(entry.card.get("reported"), Mapping):
-        return _reported(entry, overrides)
+        return _reported(entry, reading)
     architecture = entry.card.get("architecture")
     configuration = entry.card.get("config", {})
     if not isinstance(architecture, str) or not isinstance(configuration, Mapping):
         raise ParamcalcError(f"the entry `{entry.name}` needs `architecture` and `config`")
-    class_name = entry.card.get("class")
+    found = entry.card.get("class")
+    class_name = found if isinstance(found, str) else None
     with placed(entry.source):
         try:
-            spec = find_spec(architecture, class_name if isinstance(class_name, str) else None)
+            find_spec(architecture, class_name)
         except ParamcalcError as error:
             raise error.at((entry.name, "architecture")) from None
-    model = build(spec, configuration, entry.name, overrides, symbolic=symbolic)
+    model = build(architecture, class_name, configuration, entry.name, reading)
     context = entry.card.get("context")
     return model._replace(
         source=str(entry.card.get("source", "")),
@@ -151,9 +148,9 @@ def from_entry(
     )
 
 
-def _reported(entry: Entry, overrides: Mapping[str, Any] | None) -> Model:
+def _reported(entry: Entry, reading: Reading) -> Model:
     """A model of which only a figure in reports is known, or not even that."""
-    if overrides:
+    if reading.overrides:
         raise ParamcalcError(f"{entry.name} has no published configuration to set")
     reported = entry.card["reported"]
     low, high = reported.get("low"), reported.get("high")
