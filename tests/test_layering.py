@@ -63,7 +63,7 @@ INPUT_OUTPUT = {"http", "io", "logging", "os", "pathlib", "shutil", "socket", "s
 INPUT_OUTPUT |= {"tempfile", "urllib"}
 
 # Words that are architectures in data/ and something else in code.
-ORDINARY_WORDS = {"align", "bit", "clip", "git", "led", "opt", "time"}
+ORDINARY_WORDS = {"align", "bit", "clip", "git", "gte", "led", "opt", "time"}
 # Families that must not appear even before data/ has a file of theirs.
 FAMILIES = {
     "bert", "bloom", "deepseek", "falcon", "gemma", "glm", "gpt2", "gpt_oss", "jamba", "llama",
@@ -138,8 +138,12 @@ def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 
 
 def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    assert node.end_lineno is not None
-    return node.end_lineno - node.lineno + 1
+    """Lines of the body: options with their help are data, however many there are."""
+    body = node.body[1:] if ast.get_docstring(node) else node.body
+    if not body:
+        return 0
+    assert body[-1].end_lineno is not None
+    return body[-1].end_lineno - body[0].lineno + 1
 
 
 def docstrings(tree: ast.AST) -> set[ast.expr]:

@@ -14,8 +14,9 @@ from paramcalc.catalogue.check import check_files, check_text
 from paramcalc.catalogue.check_specs import can_expand
 from paramcalc.catalogue.findings import findings
 from paramcalc.catalogue.strict_yaml import load
+from paramcalc.core.compiler import _FIELD_OPTIONS
 from paramcalc.core.expand import expand
-from paramcalc.core.spec import resolve
+from paramcalc.core.spec import SECTIONS, resolve
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -101,6 +102,11 @@ def test_the_folder_is_checked_as_a_whole() -> None:
         "engines.yaml",
     ]
     assert len(found) == 4 + len(ARCHITECTURES)
+
+
+def test_the_schema_knows_what_the_compiler_knows() -> None:
+    assert schemas.SpecDocument.model_fields.keys() == set(SECTIONS)
+    assert schemas.FieldOptions.model_fields.keys() == set(_FIELD_OPTIONS)
 
 
 def models_in(model: type[BaseModel]) -> Iterator[type[BaseModel]]:

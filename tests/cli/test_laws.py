@@ -155,8 +155,10 @@ def table_of(shown: str) -> list[tuple[str, int]]:
 
 @of("count")
 def test_the_rows_of_a_count_sum_to_its_total(line: str) -> None:
+    if document(line)["results"][0]["parameters"]["total"] is None:
+        return  # nothing is published
     shown = ANSWERING[line].run(COLUMNS="200").stdout.split("\n\n")[1]
-    found = table_of(shown.split("\nStep")[0])
+    found = table_of(shown)
     outer = [(name, number) for name, number in found if name[0] not in "├└│"]
     *parts, (label, total) = outer
     if label in ("Total", "Stored"):
@@ -198,7 +200,7 @@ def test_the_parts_of_a_memory_sum_to_its_total(line: str) -> None:
 
 
 UNITS = {"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
-SIZE = re.compile(r"(?<!\S)([\d,]+(?:\.\d+)?) (B|[KMG]i?B)(?!\S)")
+SIZE = re.compile(r"(?<!\S)([\d,]+(?:\.\d+)?) (B|[KMG]i?B)\b")
 
 
 def sizes(text: str) -> list[tuple[float, float]]:
@@ -346,7 +348,9 @@ def test_every_formula_gives_its_result(line: str) -> None:
 @of("count", "memory", "fit")
 def test_every_printed_formula_gives_its_result(line: str) -> None:
     shown = ANSWERING[line].run("--explain", COLUMNS="9999").stdout
-    found = re.findall(r"^(\S.*?)  +([\d,]+)((?:\n  .*)+)", shown.partition("\nStep")[2], re.MULTILINE)
+    found = re.findall(
+        r"^(\S.*?)  +([\d,]+)((?:\n  .*)+)", shown.partition("\nStep")[2], re.MULTILINE
+    )
     for _, result, below in found:
         for numbers in re.findall(r"\n  = (.*)", below):
             bare = numbers if re.search(r"[a-z]", numbers) else numbers.replace(",", "")

@@ -72,15 +72,22 @@ def _compiled(tree: Mapping[str, Any]) -> Iterator[Problem]:
     yield from plain
     known = {(problem.message, problem.path) for problem in plain}
     heads = merged.get("heads")
-    for pattern in heads if isinstance(heads, Mapping) else ():
-        for problem in _of_class(merged, pattern):
+    patched: dict[tuple[str, ...], Iterator[Problem]] = {
+        ("heads", pattern): _of_class(merged, pattern)
+        for pattern in (heads if isinstance(heads, Mapping) else ())
+    }
+    patched["mtp",] = _of_class(merged, None, mtp=True)
+    for where, problems in patched.items():
+        for problem in problems:
             if (problem.message, problem.path) not in known:
-                yield problem._replace(path=("heads", pattern, *problem.path))
+                yield problem._replace(path=(*where, *problem.path))
 
 
-def _of_class(merged: Mapping[str, Any], class_name: str | None) -> Iterator[Problem]:
+def _of_class(
+    merged: Mapping[str, Any], class_name: str | None, *, mtp: bool = False
+) -> Iterator[Problem]:
     try:
-        document = spec_language.with_head(merged, class_name)
+        document = spec_language.with_head(merged, class_name, mtp=mtp)
         spec = compile_document(document, "the spec")
         if can_expand(spec):
             expand(spec, spec.example, find_spec)

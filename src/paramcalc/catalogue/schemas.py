@@ -86,6 +86,8 @@ class FieldOptions(Strict):
     """What a key that is given as null means."""
     aliases: list[Text] = []
     """Other keys with the same meaning."""
+    nested: Text | None = None
+    """Of a nested configuration: the architecture that it means if it has no `model_type`."""
 
 
 def _default_or_options(value: Any) -> str:
@@ -96,6 +98,15 @@ ConfigField = Annotated[
     Annotated[FieldOptions, Tag("options")] | Annotated[Expression, Tag("default")],
     Discriminator(_default_or_options),
 ]
+
+
+class EmbeddingPaths(Strict):
+    """Paths of the modules at the ends of a network."""
+
+    input: Text | None = None
+    """The table that tokens are looked up in."""
+    output: Text | None = None
+    """The head that gives the logits; it may be tied to the input."""
 
 
 class Patch(Strict):
@@ -117,11 +128,15 @@ class Patch(Strict):
     """Only this module is kept, and names start below it."""
     rename: dict[str, Text] | None = None
     """Modules at the top under other names."""
+    embeddings: EmbeddingPaths | None = None
+    """The ends of the network."""
 
 
 class SpecDocument(Patch):
     """A layer spec with sections, as the files in `data/architectures/` are."""
 
+    mtp: Patch | None = None
+    """Layers for multi-token prediction, which published files hold and the class leaves out."""
     source: Text | None = None
     """Where the architecture comes from."""
     example: dict[str, Any] | None = None

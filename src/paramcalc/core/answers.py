@@ -157,4 +157,4 @@ def _plain(value: Any) -> Any:
         return tuple(_plain(part) for part in value)
     if isinstance(value, (bool, float)):
         return repr(value)
-    return id(value) if isinstance(value, dict) else value
+    return id(value) if isinstance(value, Mapping) else value

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from paramcalc.core.model import Model, TensorGroup
+from paramcalc.errors import ParamcalcError
 
 NORMS = "norms"
+MOST_LAYERS = 100_000
+"""Looking at more layers than this one by one is refused."""
 
 
 class Node:
@@ -21,13 +24,13 @@ class Node:
     def __init__(self, name: str, numel: int = 0) -> None:
         self.name = name
         self.numel = numel
-        self.indices: set[int] = set()
+        self.indices: set[Sequence[int]] = set()
         self.categories: set[str] = set()
         self.children: dict[str, Node] = {}
 
     @property
     def count(self) -> int:
-        return len(self.indices) or 1
+        return _united(self.indices) or 1
 
     @property
     def repeats(self) -> bool:
@@ -36,6 +39,21 @@ class Node:
     @property
     def label(self) -> str:
         return self.name.rpartition(".")[2]
+
+
+def _united(indices: Iterable[Sequence[int]]) -> int:
+    """How many numbers there are in all: a billion equal layers cost no more than two."""
+    runs: list[tuple[int, int]] = []
+    for numbers in indices:
+        if isinstance(numbers, range) and numbers.step == 1:
+            runs.append((numbers.start, numbers.stop))
+        else:
+            runs += [(number, number + 1) for number in numbers]
+    count, end = 0, 0
+    for start, stop in sorted(runs):
+        count += max(0, stop - max(start, end))
+        end = max(end, stop)
+    return count
 
 
 def module_tree(model: Model) -> Node:
@@ -54,7 +72,7 @@ def _add(root: Node, group: TensorGroup) -> None:
     # The last part is the tensor's own name; a raw tensor at the top stands for itself.
     for part in parts[:-1] or parts:
         if part == "{}":
-            node.indices.update(group.indices[position])
+            node.indices.add(group.indices[position])
             position += 1
             continue
         path = f"{node.name}.{part}" if node.name else part
@@ -117,6 +135,11 @@ def by_layer(model: Model, *, expand: bool = False) -> list[Line]:
         order.setdefault(before if found else group.template.rpartition(".")[0], []).append(group)
         if found:
             share = len(group.indices[0])
+            if share > MOST_LAYERS:
+                raise ParamcalcError(
+                    f"{model.name} has more than {MOST_LAYERS:,} layers, too many to look at each",
+                    "a breakdown by module or kind takes them together",
+                )
             for index in group.indices[0]:
                 numel, count = layers.setdefault(before, {}).get(index, (0, 0))
                 more = (numel + group.numel // share, count + group.count // share)
@@ -162,7 +185,7 @@ def _range_text(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return str(numbers[0])
     step = numbers[1] - numbers[0]
-    if list(numbers) == list(range(numbers[0], numbers[-1] + 1, step)):
+    if isinstance(numbers, range) or numbers == tuple(range(numbers[0], numbers[-1] + 1, step)):
         every = "" if step == 1 else f"/{step}"
         return f"{numbers[0]}-{numbers[-1]}{every}"
     return ",".join(map(str, numbers))
@@ -175,3 +198,8 @@ def _folded(groups: Iterable[TensorGroup], key: Callable[[TensorGroup], str]) ->
             numel, count = sums.get(key(group), (0, 0))
             sums[key(group)] = (numel + group.numel, count + group.count)
     return [Line(name, numel, count) for name, (numel, count) in sums.items()]
+
+
+def share_of(numel: int, model: Model) -> float:
+    """The part of a model's parameters that these are: a ratio to print."""
+    return numel / (model.parameters.total or 1)

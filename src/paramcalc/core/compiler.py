@@ -9,6 +9,7 @@ from paramcalc.core.closure import Span
 from paramcalc.core.document import SECTIONS, Document, bare_name, is_document
 from paramcalc.core.expression import Expression, parse
 from paramcalc.core.keys import MODULE_PATH, Key, parse_key, split_path
+from paramcalc.core.names import indexed
 from paramcalc.core.spec import Block, Field, Function, Spec, Tie
 from paramcalc.core.tree import Module, TreeReader, Use
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
@@ -247,7 +248,7 @@ class DocumentCompiler:
             if bracket:
                 offset = len(text) - len(text.lstrip()) + start + len(name) + 1
                 index = self.expression(rest.removesuffix("]"), *path, offset=offset)
-                pieces += [".", index or Expression.of(0)]
+                pieces += [indexed(name, "")[len(name) :], index or Expression.of(0)]
                 names.append("0" if rest.endswith("]") else "]")
         if not MODULE_PATH.fullmatch(".".join(names)):
             message = f"`{shorten(text.strip())}` is no path of a module or tensor"
@@ -273,12 +274,12 @@ class DocumentCompiler:
         self.check(spec.context, known, "context")
 
     def check_tie(self, tie: Tie, known: set[str]) -> None:
-        self.check(tie.condition, known, *tie.path)
         repeats = [key.repeat for key in tie.source if key.repeat]
         for repeat in repeats:
             for end in (repeat.start, repeat.stop):
                 self.check(end, known, *tie.path, in_key=True)
         variables = {repeat.variable for repeat in repeats}
+        self.check(tie.condition, known | variables, *tie.path)
         for piece in tie.target:
             if isinstance(piece, Expression):
                 self.check(piece, known | variables, *tie.path)

@@ -16,11 +16,12 @@ from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
 from paramcalc.core.model import Embeddings, TensorGroup, Tied
-from paramcalc.core.names import below_root, check_unique, index_of, is_below, renamed
+from paramcalc.core.names import below_root, check_unique, is_below, renamed
 from paramcalc.core.scope import FindSpec, Globals, NestedConfiguration, Scope
 from paramcalc.core.spec import Spec
 from paramcalc.core.ties import apply_ties
 from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
+from paramcalc.core.where import Where
 from paramcalc.errors import ParamcalcError, Problem, shorten
 
 _MOST_ENTRIES = 100_000
@@ -36,42 +37,6 @@ class Expansion(NamedTuple):
     ties: tuple[Tied, ...]
     context: int | None
     embeddings: Embeddings | None = None
-
-
-class Where(NamedTuple):
-    """The place in the network that is being expanded."""
-
-    prefix: str = ""
-    indices: tuple[Sequence[int], ...] = ()
-    count: int = 1  # type: ignore[assignment]  # tuple.count is of no use here
-    """Copies of this place: the product of the repeats around it."""
-    running: int = 1
-    """Copies that run for one token."""
-    fused: int | None = None
-    """Experts that run, where the first dimension of a tensor counts experts."""
-
-    def down(self, name: str) -> Where:
-        """Below a module; a name that is a number is an index."""
-        prefix, indices = self.prefix, self.indices
-        for part in name.split("."):
-            index = index_of(part)
-            if index is None:
-                prefix = f"{prefix}{part}."
-            else:
-                prefix, indices = f"{prefix}{{}}.", (*indices, (index,))
-        return self._replace(prefix=prefix, indices=indices)
-
-    def repeated(self, name: str, indices: Sequence[int], count: int, running: int) -> Where:
-        """Below a module that repeats: ``count`` copies, of which ``running`` run."""
-        below = self.down(name)
-        # `expert_[n]` is expert_0, expert_1 …: after an underscore the number needs no dot.
-        prefix = below.prefix.removesuffix(".") if name.endswith("_") else below.prefix
-        return below._replace(
-            prefix=prefix + "{}.",
-            indices=(*below.indices, indices),
-            count=below.count * count,
-            running=below.running * running,
-        )
 
 
 def expand(
@@ -136,12 +101,14 @@ class _Expander:
         first, last = self.spec.embeddings.get("input"), self.spec.embeddings.get("output")
         if first is None:
             return self.embeddings
-        tables = sum(group.numel for group in groups if is_below(group.template, first))
-        if last is None:
+        weights = [group for group in groups if group.category not in ("biases", "buffers")]
+        tables = sum(group.numel for group in weights if is_below(group.template, first))
+        # A bare network, cut out at its root, has no head.
+        if last is None or not is_below(last, self.spec.root or last):
             return Embeddings(tables, 0, tied=False)
-        heads = [g for g in groups if is_below(g.template, last) and g.category != "biases"]
+        heads = sum(group.numel for group in weights if is_below(group.template, last))
         tied = any(is_below(tie.template, last) and is_below(tie.target, first) for tie in ties)
-        return Embeddings(tables, sum(group.numel for group in heads if group.trained), tied)
+        return Embeddings(tables, heads, tied)
 
     def context(self) -> int | None:
         """The published context length, where it is one."""

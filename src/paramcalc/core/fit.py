@@ -43,8 +43,13 @@ class PrecisionFit(NamedTuple):
         return self.memory.total_bytes
 
     @property
+    def free_bytes(self) -> int:
+        """What is left over; negative if it does not fit."""
+        return self.available_bytes - self.needed_bytes
+
+    @property
     def fits(self) -> bool:
-        return self.needed_bytes <= self.available_bytes
+        return self.free_bytes >= 0
 
     @property
     def is_tight(self) -> bool:

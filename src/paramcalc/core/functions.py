@@ -14,7 +14,9 @@ def type_name(value: Any) -> str:
         return "nothing (null)"
     if callable(value):
         return "a function"
-    names = {str: "a text", list: "a list", tuple: "a list", dict: "a mapping", bool: "a boolean"}
+    if isinstance(value, Mapping):
+        return "a mapping"
+    names = {str: "a text", list: "a list", tuple: "a list", bool: "a boolean"}
     return names.get(type(value), "a number")
 
 
@@ -38,7 +40,7 @@ def _whole(name: str, *values: Any) -> None:
 
 
 def _length(value: Any) -> int:
-    if not isinstance(value, (list, tuple, str, dict)):
+    if not isinstance(value, (list, tuple, str, Mapping)):
         raise ParamcalcError(f"`len` needs a list, found {type_name(value)}")
     return len(value)
 
@@ -57,7 +59,7 @@ def _numbers(name: str, arguments: tuple[Any, ...]) -> list[Any]:
 def _int(value: Any) -> int:
     if not isinstance(value, (int, float)):
         raise ParamcalcError(f"`int` needs a number, found {type_name(value)}")
-    return value if isinstance(value, int) else int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else int(value)
 
 
 def _get(mapping: Any, key: Any, default: Any = None) -> Any:
@@ -73,6 +75,13 @@ def _get(mapping: Any, key: Any, default: Any = None) -> Any:
     return default if value is None else value
 
 
+def _positions(values: Any, wanted: Any) -> list[int]:
+    """Where a list holds a value."""
+    if not isinstance(values, (list, tuple)):
+        raise ParamcalcError(f"`positions` needs a list, found {type_name(values)}")
+    return [at for at, value in enumerate(values) if value == wanted]
+
+
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "min": lambda *values: min(_numbers("min", values)),
     "max": lambda *values: max(_numbers("max", values)),
@@ -80,6 +89,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "len": _length,
     "int": _int,
     "get": _get,
+    "positions": _positions,
     "ceil_div": ceil_div,
     "round_up": round_up,
 }

@@ -51,9 +51,9 @@ def compile_subscript(node: ast.Subscript, compile_form: Compile) -> Evaluate:
     def evaluate(scope: Scope) -> Any:
         container, key = value(scope), index(scope)
         expected: type[Any] | tuple[type[Any], ...] = (int, slice)
-        if isinstance(container, dict):
+        if isinstance(container, Mapping):
             expected = str
-        if not isinstance(container, (list, tuple, str, dict)) or not isinstance(key, expected):
+        if not isinstance(container, (list, tuple, str, Mapping)) or not isinstance(key, expected):
             raise ParamcalcError(
                 f"cannot look up `{source(node.slice)}` in `{source(node.value)}`, "
                 f"which is {type_name(container)}",
@@ -138,7 +138,8 @@ def compile_call(node: ast.Call, compile_form: Compile) -> Evaluate:
             raise ParamcalcError(
                 f"`{shorten(name)}` cannot be called like this: `{source(node)}`", span=span
             ) from None
-        if builtin and isinstance(result, int):
+        # `get` hands on what it found, with the formula that it has.
+        if builtin and name != "get" and isinstance(result, int):
             return trace.call(name, result, *values)
         return result
 

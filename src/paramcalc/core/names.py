@@ -28,6 +28,15 @@ def index_of(part: str) -> int | None:
     return int(part)
 
 
+def indexed(name: str, index: str) -> str:
+    """One of the modules ``name[n]``: ``expert_[n]`` is expert_0, expert_1 … without a dot.
+
+    >>> indexed("layers", "3"), indexed("expert_", "3")
+    ('layers.3', 'expert_3')
+    """
+    return f"{name}{index}" if name.endswith("_") else f"{name}.{index}"
+
+
 def is_below(path: str, root: str) -> bool:
     """The path is that of the module ``root``, or of something in it."""
     return path == root or path.startswith(root + ".")

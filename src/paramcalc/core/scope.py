@@ -59,9 +59,13 @@ class NestedConfiguration(Mapping[str, Any]):
         return self._names
 
     def __getitem__(self, key: str) -> Any:
-        if key in self.names.spec.fields or key in self.names.spec.lets:
-            return self.names[key]
-        return self.given[key]
+        names = self.names
+        if key not in names.spec.fields and key not in names.spec.lets:
+            return self.given[key]
+        try:
+            return names[key]
+        except ParamcalcError as error:
+            raise names.spec.place(error) from None
 
     def __iter__(self) -> Iterator[str]:
         return iter({**self.given, **self.names.spec.fields, **self.names.spec.lets})

@@ -10,7 +10,7 @@ from typing import Any
 from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.model import TensorGroup, Tied
-from paramcalc.core.names import index_of, is_below
+from paramcalc.core.names import index_of, indexed, is_below
 from paramcalc.core.scope import Scope
 from paramcalc.core.spec import Tie
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
@@ -32,9 +32,8 @@ def apply_ties(
     moved: dict[str, str] = {}
     for tie in ties:
         try:
-            if tie.condition is None or tie.condition.holds(names):
-                groups, found = _apply(tie, groups, names, root or "", moved)
-                tied += found
+            groups, found = _apply(tie, groups, names, root or "", moved)
+            tied += found
         except ParamcalcError as error:
             raise error.at(tie.path) from None
     return groups, tied
@@ -55,6 +54,8 @@ def _apply(
     if len(copies) * len(groups) > _MOST_STEPS:
         raise ParamcalcError("a tie repeats too often")
     for source, scope in copies:
+        if tie.condition is not None and not tie.condition.holds(scope):
+            continue
         target = _final(_target(tie.target, scope), moved)
         if root and not (is_below(source, root) and is_below(target, root)):
             continue
@@ -85,10 +86,11 @@ def _copies(tie: Tie, names: Mapping[str, Any]) -> Iterator[tuple[str, Scope]]:
         left = iter(numbers)
         parts, values = [], {}
         for key in tie.source:
-            parts.append(key.name)
+            name = key.name
             if key.repeat:
                 values[key.repeat.variable] = next(left)
-                parts.append(str(values[key.repeat.variable]))
+                name = indexed(name, str(values[key.repeat.variable]))
+            parts.append(name)
         yield ".".join(parts), Scope(names, values)
 
 
@@ -175,8 +177,9 @@ def _match(path: str, group: TensorGroup) -> tuple[str, list[int]] | None:
         return None
     numbers: list[int] = []
     for part, place in zip(parts, template):
-        if place == "{}":
-            number = index_of(part)
+        if place.endswith("{}"):
+            name = place.removesuffix("{}")
+            number = index_of(part.removeprefix(name)) if part.startswith(name) else None
             if number is None or number not in group.indices[len(numbers)]:
                 return None
             numbers.append(number)

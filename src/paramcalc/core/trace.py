@@ -224,5 +224,5 @@ def identifier(label: str) -> str:
     >>> identifier("model.layers.{}.mlp, up")
     'model_layers_i_mlp_up'
     """
-    name = re.sub(r"\W+", "_", label.replace("{}", "i")).strip("_") or "value"
+    name = re.sub(r"[^0-9A-Za-z_]+", "_", label.replace("{}", "i")).strip("_") or "value"
     return name if name.isidentifier() and not iskeyword(name) else f"_{name}"

@@ -14,6 +14,7 @@ from paramcalc.core.breakdown import (
     folded_norms,
     module_tree,
     outline,
+    share_of,
 )
 from paramcalc.core.model import ESTIMATED, EXACT, Model
 from paramcalc.core.trace import Step
@@ -101,7 +102,7 @@ def _table(title: str, rows: Sequence[Row], model: Model | None = None) -> Table
 
 
 def _row(name: str, model: Model, numel: int, **how: str) -> Row:
-    share = numel / (model.parameters.total or 1)
+    share = share_of(numel, model)
     return Row({"name": name, "parameters": numel, "share": share, "bar": share}, **how)
 
 

@@ -90,8 +90,7 @@ def _parts(row: PrecisionFit) -> Table:
     memory: Memory = row.memory
     whole = max(row.available_bytes, row.needed_bytes)
     found = [(title, getattr(memory, key)) for title, key in _PARTS]
-    free = row.available_bytes - row.needed_bytes
-    found.append(("Free", free) if free >= 0 else ("Missing", -free))
+    found.append(("Free" if row.fits else "Missing", abs(row.free_bytes)))
     return Table(
         [
             Column("part", row.precision, NAME),

@@ -20,6 +20,7 @@ from paramcalc.units import parse_count
 
 _FILE_ENDINGS = (".yaml", ".yml", ".json")
 CONFIGURATION_FILE = "config.json"
+MOST_PARAMETERS = 10**18
 
 
 def load(
@@ -96,6 +97,10 @@ def unknown_name(name: str) -> ParamcalcError:
 def _of_size(name: str, size: int, reading: Reading, like: str | None) -> Model:
     if size < 1:
         raise ParamcalcError(f"a model of {shorten(name)} has no parameters")
+    if size > MOST_PARAMETERS:
+        raise ParamcalcError(
+            f"`{shorten(name)}` is larger than any model can be", f"at most {MOST_PARAMETERS:,}"
+        )
     if reading.overrides:
         raise ParamcalcError(f"the size `{name}` has no configuration to set")
     return _with_like(model_of_size(name, size), like or nearest_dense(size))
