@@ -27,6 +27,7 @@ def entry(model: Model) -> dict[str, Any]:
     return {
         "architecture": model.architecture,
         "family": model.card.get("family"),
+        "licence": model.card.get("licence"),
         "context": model.context,
         "released": model.card.get("released"),
         "total": parameters.total if known else None,

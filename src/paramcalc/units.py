@@ -22,6 +22,7 @@ _PERCENT = r"([0-9]{1,3}(?:\.[0-9]{1,6})?)\s*%"
 _POWERS = {"k": 1, "m": 2, "g": 3, "t": 4}
 MOST_TOKENS = 10**12
 MOST_BATCH = 10**9
+_MOST_PARAMETERS = 10**18
 
 
 def starts_with_number(text: str) -> bool:
@@ -46,6 +47,20 @@ def _scaled(number: str, unit: int) -> tuple[int, int]:
     """A decimal number times a unit: the whole part, and whether anything is left over."""
     whole, _, places = number.partition(".")
     return divmod(int(whole + places) * unit, int(10 ** len(places)))
+
+
+def parse_range(text: str) -> tuple[int, int]:
+    """A range of model sizes: ``7b..14b``, ``..14b``, ``70b..``; ``7b`` is within a tenth of it.
+
+    >>> parse_range("7b..14b"), parse_range("10b")
+    ((7000000000, 14000000000), (9000000000, 11000000000))
+    """
+    low, dots, high = text.partition("..")
+    first = parse_count(low) if low.strip() else 0
+    last = parse_count(high) if high.strip() else _MOST_PARAMETERS
+    if first is None or last is None or not text.strip(" ."):
+        raise ParamcalcError(f"`{shorten(text)}` is no range of sizes", "write `7b..14b` or `7b`")
+    return (first, last) if dots else (first - first // 10, first + first // 10)
 
 
 def parse_bytes(text: str, *, card: bool = False) -> int:

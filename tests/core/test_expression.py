@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paramcalc.core.expression import parse, parse_call
-from paramcalc.core.functions import ceil_div, round_up
+from paramcalc.core.functions import FUNCTIONS, ceil_div, round_up
 from paramcalc.core.keys import parse_key
 from paramcalc.errors import ParamcalcError
 
@@ -127,6 +127,8 @@ def failure(text: str, names: dict[str, Any] | None = None) -> tuple[str, str]:
         ("get(nothing, 'x', n)", 12),
         ("get(depths, 2, 1)", 6),
         ("get(depths, 9, 1)", 1),
+        ("positions(layer_types, 'full')", [0, 2]),
+        ("positions(depths, 5)", []),
         ("int(flag)", 1),
         ("dim(0)", 96),
         ("dim(dim(0) // 96)", 192),
@@ -179,7 +181,7 @@ def test_a_call_keeps_its_arguments_apart() -> None:
 # --- what it refuses -----------------------------------------------------------------------------
 
 ALLOWED = "allowed: names, numbers, + - * // % **, comparisons, and/or/not, a if c else b, indexing"
-KNOWN = "known functions: min, max, sum, len, int, get, ceil_div, round_up"
+KNOWN = f"known functions: {', '.join(FUNCTIONS)}"
 AS_PYTHON = "it is written as in Python: `4 * hidden_size`, `a if b else c`"
 WHOLE = "sizes are plain decimal whole numbers"
 
@@ -328,6 +330,7 @@ def test_refused_before_it_runs(
         ("int(kind)", "`int` needs a number, found a text", None),
         ("int('12')", "`int` needs a number, found a text", None),
         ("int(n * 1e308)", "`int` cannot be called like this: `int(n * 1e+308)`", None),
+        ("positions(n, 1)", "`positions` needs a list, found a number", None),
         ("get(n, 'x')", "`get` needs a mapping or a list, found a number", None),
         (
             "get(text_config, depths)",

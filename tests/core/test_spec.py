@@ -18,6 +18,8 @@ import pytest
 import paramcalc
 from paramcalc.catalogue import architectures, files
 from paramcalc.core.cache import Cache
+from paramcalc.core.document import merge, resolve, with_head
+from paramcalc.core.keys import parse_key
 from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError
 
@@ -115,8 +117,9 @@ def test_message(path: Path) -> None:
     start = time.perf_counter()
     with pytest.raises(ParamcalcError) as caught:
         load(path)
-    assert time.perf_counter() - start < 1
-    assert str(caught.value) == message.rstrip("\n")
+    assert time.perf_counter() - start < 5  # a fraction of a second on any machine that is idle
+    found = str(caught.value).replace(str(SPECS / "data"), "$PARAMCALC_DATA")
+    assert found == message.rstrip("\n")
 
 
 def test_every_spec_has_its_text() -> None:
@@ -124,3 +127,187 @@ def test_every_spec_has_its_text() -> None:
     assert len(NEGATIVE) > 60
     assert [p.stem for p in POSITIVE] == sorted(p.stem for p in (SPECS / "positive").glob("*.txt"))
     assert [p.stem for p in NEGATIVE] == sorted(p.stem for p in (SPECS / "negative").glob("*.txt"))
+
+
+def failure(target: object, **options: Any) -> str:
+    with pytest.raises(ParamcalcError) as caught:
+        paramcalc.load(target, **options)
+    return str(caught.value)
+
+
+# --- dictionaries, which have no lines -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({}, "`spec` is empty"),
+        ({"a": None}, "expected a layer or a mapping of modules\n  --> a"),
+        ({"a": {"b": []}}, "expected a layer or a mapping of modules\n  --> a > b"),
+        ({1: 2}, "expected a layer or a mapping of modules\n  --> 1"),
+        ({"modules": {"a": "Linear(1)"}}, "`Linear` lacks `out_features`\n  --> modules > a"),
+        ({"modules": {"a": "ReLU()"}, 5: 3}, "unknown section `5`\n  --> 5"),
+        ({"modules": {"a": "ReLU()"}, "config": {1: "x"}}, "unknown name `x` in an expression"),
+        ({"modules": {"a": "ReLU()"}, "heads": 5}, "`heads` is a mapping of class names"),
+        ({"extends": 5}, "expected a layer or a mapping of modules\n  --> extends"),
+        ({"extends": "../base"}, "no architecture named `../base`"),
+        ({"model_type": 5}, "the configuration has no `model_type`"),
+        ({"model_type": "base", "architectures": [5]}, "`architectures` in the configuration"),
+        ({"model_type": "base", "architectures": ["X"]}, "no head for the class `X`"),
+        ({"model_type": "base", "hidden": 10**30}, "the configuration's `hidden` is larger than"),
+        ({"model_type": "base", "hidden": 10**9999}, "the configuration's `hidden` is larger than"),
+        ({"model_type": "base", "hidden": "wide"}, "`embedding_dim` must be a whole number"),
+        ({"model_type": "base", "hidden": 2.0}, "`embedding_dim` must be a whole number, got 2.0"),
+        ({"model_type": "base", "hidden": float("nan")}, "`embedding_dim` must be a whole number"),
+        ({"model_type": "base", "hidden": [1] * 9999}, "the configuration's `hidden` is a list"),
+        ({"model_type": "base", "layers": True}, "the count of a repeat must be a whole number"),
+        ({"model_type": "base", "layers": -1}, "the count of a repeat must be a whole number"),
+        ({"model_type": "base", "layers": 10**18}, "all copies together have more than 2**63 - 1"),
+        ({"model_type": "base", "tie": "no"}, "`tie` is neither true nor false but the text 'no'"),
+        (
+            {"model_type": "base", "hidden": 2, "d_model": 3},
+            "the configuration gives `hidden` and `d_model`, which mean the same, different values",
+        ),
+    ],
+)
+def test_message_for_a_dictionary(tree: dict[Any, Any], message: str) -> None:
+    assert message in failure(tree)
+
+
+def test_aliases_that_agree_are_one() -> None:
+    model = paramcalc.load({"model_type": "base", "hidden": 3, "n_embd": 3, "d_model": 3})
+    assert model.parameters == paramcalc.load({"model_type": "base", "hidden": 3}).parameters
+
+
+def test_a_dictionary_that_holds_itself_is_refused_at_once() -> None:
+    tree: dict[str, Any] = {}
+    tree["a"] = tree["b"] = tree
+    assert failure(tree).startswith("modules are nested more than 40 deep")
+
+
+def test_a_deep_dictionary_is_refused() -> None:
+    tree: dict[str, Any] = {"a": "ReLU()"}
+    for _ in range(5000):
+        tree = {"a": tree}
+    assert failure(tree).startswith("modules are nested more than 40 deep")
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    assert failure({"config": {"a": deep}, "modules": {"b": "Linear(a, 2)"}})
+
+
+def test_configurations_do_not_nest_for_ever() -> None:
+    spec = {
+        "config": {"text": "None"},
+        "modules": {"inner": "architecture(text, model_type='base')"},
+    }
+    nested: dict[str, Any] = {}
+    for _ in range(9):
+        nested = {"model_type": "doll", "text": nested}
+    assert failure(spec, overrides={"text": nested}).startswith(
+        "configurations are nested too deep"
+    )
+
+
+# --- configurations ------------------------------------------------------------------------------
+
+
+def test_heads() -> None:
+    def names(class_name: str | None) -> set[str]:
+        classes = [] if class_name is None else [class_name]
+        model = paramcalc.load({"model_type": "base", "layers": 0, "architectures": classes})
+        return {tensor.name for tensor in model.tensors()}
+
+    assert names(None) == {"model.embed.weight", "head.weight"}
+    assert names("BaseForLM") == {"model.embed.weight", "head.weight"}
+    assert names("BaseModel") == {"embed.weight"}
+    assert names("BaseClassifier") == {"trunk.embed.weight", "score.weight", "score.bias"}
+
+
+def test_overrides_of_a_nested_configuration() -> None:
+    spec = {
+        "config": {"text": "required"},
+        "modules": {"a": "architecture(text, 'BaseModel')"},
+    }
+    text = {"model_type": "base", "layers": 0}
+    model = paramcalc.load(spec, overrides={"text": text, "text.hidden": 7})
+    assert model.parameters.total == 10 * 7
+    assert failure(spec, overrides={"text": text, "text.hiden": 7}).startswith(
+        "`base` has no configuration key `hiden`\nhint: did you mean `hidden` or `tie`?"
+    )
+    assert failure(spec, overrides={"test.hidden": 7}).startswith(
+        "there is no nested configuration `test`"
+    )
+
+
+# --- documents -----------------------------------------------------------------------------------
+
+
+def test_merging_keeps_what_is_not_named() -> None:
+    base = {"a": {"x": 1, "y": {"z": 2}}, "b": 3}
+    assert merge(base, {"a": {"y": {"z": None, "w": 4}}}) == {"a": {"x": 1, "y": {"w": 4}}, "b": 3}
+    assert merge(base, {"a": 5}) == {"a": 5, "b": 3}
+    assert base == {"a": {"x": 1, "y": {"z": 2}}, "b": 3}
+
+
+def test_a_head_that_is_extended_still_removes() -> None:
+    """What the parent's head removes is removed, though the child's names it again."""
+    parent = {
+        "modules": {"body": "Linear(1, 2)", "head": "Linear(2, 3)"},
+        "heads": {"*Model": {"modules": {"head": None}}, "*Other": {}},
+    }
+    child = {
+        "extends": "parent",
+        "heads": {"*Model": {"modules": {"head": None, "pool": "Linear(2, 2)"}}, "*Other": None},
+    }
+    merged = resolve(child, {"parent": parent}.__getitem__)
+    assert merged["heads"] == {"*Model": {"modules": {"head": None, "pool": "Linear(2, 2)"}}}
+    assert with_head(merged, "XModel")["modules"] == {
+        "body": "Linear(1, 2)",
+        "pool": "Linear(2, 2)",
+    }
+
+
+def test_the_longest_pattern_wins() -> None:
+    document = {
+        "modules": {},
+        "heads": {
+            "*Model": {"source": "a"},
+            "*TextModel": {"source": "b"},
+            "XModel": {"source": "c"},
+        },
+    }
+    assert with_head(document, "YTextModel")["source"] == "b"
+    assert with_head(document, "YModel")["source"] == "a"
+    assert with_head(document, "XModel")["source"] == "c"
+
+
+# --- keys ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "repeat", "condition"),
+    [
+        ("fc", "fc", None, None),
+        ("a.b-c.0", "a.b-c.0", None, None),
+        ("layers[n]", "layers", ("i", None, "n"), None),
+        ("layers[ a : b + 1 ]", "layers", ("i", "a", "b + 1"), None),
+        ("x[b in depths[s]]", "x", ("b", None, "depths[s]"), None),
+        ("x[k in d[1:2][0]:m]", "x", ("k", "d[1:2][0]", "m"), None),
+        ("mlp if i < 3", "mlp", None, "i < 3"),
+        ("x[n]  if kinds[i] in ['a', 'b']", "x", ("i", None, "n"), "kinds[i] in ['a', 'b']"),
+        ("x[inner]", "x", ("i", None, "inner"), None),
+    ],
+)
+def test_key(
+    text: str, name: str, repeat: tuple[str, str | None, str] | None, condition: str | None
+) -> None:
+    key = parse_key(text)
+    assert key.name == name
+    assert (key.condition.text if key.condition else None) == condition
+    found = key.repeat and (
+        key.repeat.variable,
+        key.repeat.start.text if key.repeat.start else None,
+        key.repeat.stop.text,
+    )
+    assert found == repeat

@@ -81,7 +81,7 @@ def calls(kind: str) -> list[str]:
     ]
     extras: list[tuple[str, ...]] = [(), *((value,) for group in options for value in group)]
     extras += [*pairs, tuple(group[0] for group in options)]
-    found = {}
+    found: dict[str, Any] = {}
     for start in starts:
         for extra in extras:
             found[f"{kind}({', '.join(filter(None, (start, *extra)))})"] = None

@@ -48,9 +48,17 @@ def placed(*sources: Source) -> Iterator[None]:
 def _placed(
     error: ParamcalcError, sources: Sequence[Source], head: str | None = None
 ) -> ParamcalcError:
-    """The error with the places of its problems; what a head says stands before the rest."""
+    """The error with the places of its problems, in their order in the text."""
+    # What a head says stands before the rest.
     prefixes: tuple[tuple[str, ...], ...] = ((),) if head is None else (("heads", head), ())
-    return ParamcalcError([_place(problem, sources, prefixes) for problem in error.problems])
+    problems = [_place(problem, sources, prefixes) for problem in error.problems]
+    files = list(dict.fromkeys(p.place.file for p in problems if p.place))
+
+    def position(problem: Problem) -> tuple[int, int, int]:
+        place = problem.place
+        return (files.index(place.file), place.line, place.column) if place else (-1, 0, 0)
+
+    return ParamcalcError(sorted(problems, key=position))
 
 
 def _place(

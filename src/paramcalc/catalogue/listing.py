@@ -7,15 +7,28 @@ from typing import Any
 
 from paramcalc.catalogue.architectures import architecture_names, architecture_source
 from paramcalc.catalogue.models import MODELS, index
+from paramcalc.catalogue.selection import Selection
 from paramcalc.catalogue.table import Table, normal
 from paramcalc.catalogue.tables import ENGINES, HARDWARE, MIB, PRECISIONS, precision
+from paramcalc.errors import ParamcalcError
 
 Record = dict[str, Any]
+EVERYTHING = Selection()
 
 
-def listing(what: str, word: str = "") -> list[Record]:
-    """The entries of a kind that contain ``word``, in any spelling, in one of their names."""
-    return _LISTS[what](word)
+def listing(what: str, word: str = "", selection: Selection = EVERYTHING) -> list[Record]:
+    """The entries of a kind that contain ``word``, in any spelling, in one of their names.
+
+    ``selection`` narrows and sorts models.
+    """
+    rows = _LISTS[what](word)
+    if selection.is_empty:
+        return rows
+    if what != "models":
+        raise ParamcalcError(
+            f"{what} cannot be selected like this", "family, size, … are for `list models`"
+        )
+    return selection.apply(rows)
 
 
 def _models(word: str) -> list[Record]:
@@ -30,7 +43,9 @@ def _models(word: str) -> list[Record]:
                 "parameters": entry.get("total"),
                 "active": entry.get("active"),
                 "context_tokens": entry.get("context"),
+                "family": entry.get("family"),
                 "architecture": entry.get("architecture"),
+                "licence": entry.get("licence"),
                 "released": entry.get("released"),
             }
         )

@@ -40,6 +40,7 @@ _FLOAT = (
     r"|[-+]?[0-9]+(_[0-9]+)*[eE][-+]?[0-9]+"
 )
 _LINE_BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
+_NO_CHARACTER = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 # The base loader resolves nothing by itself; libyaml's is ten times as fast where it exists.
 _Loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
@@ -86,9 +87,8 @@ class _Builder:
             return tree
         except yaml.MarkedYAMLError as error:
             raise _syntax_error(error, self.text, self.file) from None
-        except (yaml.YAMLError, ValueError) as error:
-            reason = str(getattr(error, "reason", "")) or "not valid YAML"
-            raise ParamcalcError(f"cannot read `{self.file}`: {shorten(reason)}") from None
+        except (yaml.YAMLError, ValueError):
+            raise _unreadable(self.text, self.file) from None
         finally:
             if self.loader is not None:
                 self.loader.dispose()
@@ -192,6 +192,17 @@ class _Builder:
         length = len(event.value) if isinstance(event, events.ScalarEvent) else 1
         place = place_at(self.text, self.file, mark.line, mark.column, length)
         return ParamcalcError(Problem(message, place=place))
+
+
+def _unreadable(text: str, file: str) -> ParamcalcError:
+    """The error for a text that holds what YAML does not take for characters."""
+    found = re.search(_NO_CHARACTER, text)
+    if found is None:
+        return ParamcalcError(f"cannot read `{file}`: not valid YAML")
+    before = re.split(_LINE_BREAK, text[: found.start()])
+    place = place_at(text, file, len(before) - 1, len(before[-1]), 1)
+    message = f"the character U+{ord(found.group()):04X} cannot stand in YAML"
+    return ParamcalcError(Problem(message, place=place))
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> ParamcalcError:

@@ -27,6 +27,8 @@ def run(
         bool, typer.Option("--expand", help="Show every repeated layer or tensor on its own.")
     ] = False,
     set_: options.Set = None,
+    mtp: options.Mtp = False,
+    assume: options.Assume = None,
     explain: options.Explain = False,
     form: options.Form = "table",
     json: options.Json = False,
@@ -46,7 +48,7 @@ def run(
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
 
-    found = load(model, overrides=settings(set_), symbolic=explain)
+    found = load(model, overrides=settings(set_), symbolic=explain, mtp=mtp, assume=assume)
     sizes = ladder_sizes(found)
     steps = None
     if explain:

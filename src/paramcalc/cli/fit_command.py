@@ -23,6 +23,8 @@ def run(
     overhead: options.Overhead = None,
     like: options.Like = None,
     set_: options.Set = None,
+    mtp: options.Mtp = False,
+    assume: options.Assume = None,
     explain: options.Explain = False,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
@@ -45,7 +47,7 @@ def run(
     from paramcalc.sources.load import load
 
     answer = api.fit(
-        load(model, overrides=settings(set_), like=like, symbolic=explain),
+        load(model, overrides=settings(set_), like=like, symbolic=explain, mtp=mtp, assume=assume),
         gpu,
         named_precisions(precision, "fit"),
         gpus=whole("--gpus", gpus),

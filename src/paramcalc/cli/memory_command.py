@@ -21,6 +21,8 @@ def run(
     overhead: options.Overhead = None,
     like: options.Like = None,
     set_: options.Set = None,
+    mtp: options.Mtp = False,
+    assume: options.Assume = None,
     explain: options.Explain = False,
     form: options.Form = "table",
     json: options.Json = False,
@@ -37,7 +39,9 @@ def run(
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
 
-    found = load(model, overrides=settings(set_), like=like, symbolic=explain)
+    found = load(
+        model, overrides=settings(set_), like=like, symbolic=explain, mtp=mtp, assume=assume
+    )
     work = workload(
         found,
         context=context,

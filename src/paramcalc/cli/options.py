@@ -78,6 +78,17 @@ Set = Annotated[
         "--set", metavar="KEY=VALUE", help="Set a configuration key (repeat).", show_default=False
     ),
 ]
+Mtp = Annotated[
+    bool, typer.Option("--mtp", help="Count the layers for multi-token prediction too.")
+]
+Assume = Annotated[
+    str | None,
+    typer.Option(
+        "--assume",
+        metavar="NAME",
+        help="The architecture to take for a model_type that is not known (an estimate).",
+    ),
+]
 Gpu = Annotated[
     str,
     typer.Option(

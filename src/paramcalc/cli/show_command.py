@@ -9,6 +9,8 @@ from paramcalc.cli.options import chosen_format, settings
 def run(
     model: options.ModelArgument,
     set_: options.Set = None,
+    mtp: options.Mtp = False,
+    assume: options.Assume = None,
     form: options.Form = "table",
     json: options.Json = False,
     color: options.Color = "auto",
@@ -21,7 +23,7 @@ def run(
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
 
-    found = load(model, overrides=settings(set_))
+    found = load(model, overrides=settings(set_), mtp=mtp, assume=assume)
     emit(
         form,
         "show",

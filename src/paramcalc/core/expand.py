@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from paramcalc.core.answers import Answers
 from paramcalc.core.cache import Cache, make_cache
+from paramcalc.core.expression import Expression
 from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
@@ -77,6 +78,8 @@ class _Expander:
         self.depth = depth
         self.answers = Answers(spec.blocks, self.names)
         self.groups: list[TensorGroup] = []
+        self.paths: list[tuple[str, ...]] = []
+        """Where in the document each group is defined."""
         self.caches: dict[Cache, int] = {}
         self.ties: list[Tied] = []
         self.embeddings: Embeddings | None = None
@@ -86,7 +89,7 @@ class _Expander:
     def finished(self) -> Expansion:
         """What was found, with ties, the root and new names applied."""
         spec = self.spec
-        check_unique(self.groups)
+        check_unique(self.groups, self.paths)
         groups, ties = apply_ties(spec.ties, self.groups, self.names, spec.root)
         embeddings = self.ends(groups, [*ties, *self.ties])
         groups, ties = below_root(groups, [*ties, *self.ties], spec.root)
@@ -160,8 +163,8 @@ class _Expander:
             self.node(entry.node, below, scope)
 
     def repeat(self, entry: Entry, repeat: Repeat, where: Where, scope: Mapping[str, Any]) -> None:
-        start = _whole(repeat.start(scope), "start") if repeat.start else 0
-        stop = _whole(repeat.stop(scope), "count")
+        start = _whole(repeat.start, scope, "start") if repeat.start else 0
+        stop = _whole(repeat.stop, scope, "count")
         size, before = stop - start, 0
         numbers = range(int(start), int(stop))
         if not numbers:
@@ -213,6 +216,7 @@ class _Expander:
         try:
             slots = expand_call(leaf.call.name, *leaf.call.evaluate(scope))
             self.groups += [self.group(slot, where) for slot in slots]
+            self.paths += [leaf.path] * len(slots)
         except ParamcalcError as error:
             self.problems += error.at(leaf.path).problems
 
@@ -279,6 +283,7 @@ class _Expander:
         spec = self.find_spec(model_type, nested.class_name)
         inner = self.inner(spec, configuration)
         self.groups += [_below(group, where) for group in inner.groups]
+        self.paths += [nested.path] * len(inner.groups)
         if self.embeddings is None or (inner.embeddings and inner.embeddings.output):
             self.embeddings = inner.embeddings
         for cache in inner.caches:
@@ -317,10 +322,12 @@ def _below(group: TensorGroup, where: Where) -> TensorGroup:
     )
 
 
-def _whole(value: Any, what: str) -> int:
+def _whole(expression: Expression, scope: Mapping[str, Any], what: str) -> int:
+    value = expression(scope)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         shown = str(value) if isinstance(value, (int, float)) else type_name(value)
         raise ParamcalcError(
-            f"the {what} of a repeat must be a whole number, found {shorten(shown)}"
+            f"the {what} of a repeat must be a whole number, found {shorten(shown)}",
+            span=(expression.start, len(expression.text)),
         )
     return value

@@ -122,21 +122,25 @@ def _tree(text: str, offset: int) -> ast.expr:
     text = text.translate(_BLANKS)
     _check_text(text, offset)
     start = offset + len(text) - len(text.lstrip())
+    text = text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        at = min(max((error.offset or 1) - 1, 0), len(text.strip()) - 1)
-        hint = "it is written as in Python: `4 * hidden_size`, `a if b else c`"
-        if text.count("(") != text.count(")"):
-            hint = "close each bracket; between YAML's own `[ ]` or `{ }` write a call in quotes"
-        raise ParamcalcError(
-            f"cannot read the expression `{shorten(text.strip())}`", hint, span=(start + at, 1)
-        ) from None
+        raise _unreadable(text, start, (error.offset or 1) - 1) from None
     except (ValueError, RecursionError, MemoryError):
-        raise ParamcalcError(f"cannot read the expression `{shorten(text.strip())}`") from None
+        raise _unreadable(text, start, 0) from None
     if start:
         _shift(tree, start)
     return tree
+
+
+def _unreadable(text: str, start: int, at: int) -> ParamcalcError:
+    """The error for what is no expression; at its very beginning or end Python knows no place."""
+    hint = "it is written as in Python: `4 * hidden_size`, `a if b else c`"
+    if text.count("(") != text.count(")"):
+        hint = "close each bracket; between YAML's own `[ ]` or `{ }` write a call in quotes"
+    span = (start + at, 1) if 0 < at < len(text) else (start, len(text))
+    return ParamcalcError(f"cannot read the expression `{shorten(text)}`", hint, span=span)
 
 
 def _shift(tree: ast.expr, columns: int) -> None:

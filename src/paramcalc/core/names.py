@@ -42,14 +42,18 @@ def is_below(path: str, root: str) -> bool:
     return path == root or path.startswith(root + ".")
 
 
-def check_unique(groups: Sequence[TensorGroup]) -> None:
-    """Refuse two definitions of one tensor name."""
+def check_unique(groups: Sequence[TensorGroup], paths: Sequence[tuple[str, ...]] = ()) -> None:
+    """Refuse two definitions of one tensor name; ``paths`` tell where each group is defined."""
     by_template: dict[str, list[TensorGroup]] = {}
     for group in groups:
         by_template.setdefault(group.template, []).append(group)
     for template, same in by_template.items():
         if len(same) > 1:
-            _check_indices(template, [group.indices for group in same])
+            try:
+                _check_indices(template, [group.indices for group in same])
+            except ParamcalcError as error:
+                last = max((n for n, g in enumerate(groups) if g.template == template), default=0)
+                raise error.at(paths[last] if paths else ("rename",)) from None
 
 
 def _check_indices(template: str, boxes: Sequence[Box]) -> None:

@@ -139,7 +139,7 @@ class TreeReader:
             what = f"there are more than {_MOST_ENTRIES:,} entries"
             if len(path) > _DEEPEST:
                 what = f"modules are nested more than {_DEEPEST} deep"
-            self.report(what, None, path[:1], in_key=True)
+            self.report(what, None, path[:2], in_key=True)
         return self._entries <= _MOST_ENTRIES
 
     def annotations(

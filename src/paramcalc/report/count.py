@@ -18,6 +18,7 @@ from paramcalc.core.breakdown import (
 )
 from paramcalc.core.model import ESTIMATED, EXACT, Model
 from paramcalc.core.trace import Step
+from paramcalc.errors import shorten
 from paramcalc.report.page import BAR, COUNT, NAME, SHARE, TEXT, Column, Page, Row, Table
 from paramcalc.units import plural, short_bytes, short_count
 
@@ -177,6 +178,8 @@ def _summary(model: Model, sizes: Sequence[tuple[str, int]], *, gib: bool) -> li
     lines = []
     if counts.active != counts.total:
         lines.append(f"active for one token: {counts.active:,} ({short_count(counts.active)})")
+    if counts.mtp:
+        lines.append(f"of the total {counts.mtp:,} are for multi-token prediction")
     if model.architecture:
         found = [f"{name} {n:,}" for name, n in by_category(model).items() if n]
         found += [f"buffers {counts.buffers:,} (stored, not trained)"] if counts.buffers else []
@@ -199,8 +202,16 @@ def _tied(model: Model) -> list[str]:
     ]
 
 
+def assumed(model: Model) -> list[str]:
+    """What was assumed of the architecture, if anything."""
+    if model.assumed is None:
+        return []
+    unknown = f"`{shorten(model.assumed)}` is no known architecture"
+    return [f"{unknown}; counted as {model.architecture}, which was assumed (estimated)"]
+
+
 def _notes(model: Model) -> list[str]:
-    notes = []
+    notes = assumed(model)
     published = model.card.get("published")
     if isinstance(published, dict) and published.get("stated"):
         notes.append(f"published as {published['stated']}")

@@ -32,6 +32,8 @@ class Identity(Keys):
     """Counted, estimated, or only reported by others."""
     source: str | None
     """Where the configuration or the figure comes from."""
+    assumed: bool
+    """The `model_type` is not known, and the architecture was chosen with `--assume`."""
 
 
 class Parameters(Keys):

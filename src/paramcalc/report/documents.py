@@ -181,8 +181,12 @@ class ListedModel(Keys):
     """Parameters used for one token."""
     context_tokens: Number | None
     """Tokens that it is published for."""
+    family: str | None
+    """The family that it belongs to."""
     architecture: str | None
     """Its architecture."""
+    licence: str | None
+    """The licence of its weights."""
     released: str | None
     """Year, month and day."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
+from paramcalc.report.count import assumed as about_architecture
 from paramcalc.report.count import heading, reported_text
 from paramcalc.report.page import BYTES, NAME, RANGE, RATIO, Column, Page, Row, Table, flat
 from paramcalc.report.records import memory_row
@@ -79,7 +80,7 @@ def notes(model: Model, assumed: Assumptions) -> list[str]:
             f"KV cache {assumed.kv_precision} · {assumed.engine} runtime (estimated) · "
             f"left out: {', '.join(assumed.left_out)}"
         )
-    found = [first]
+    found = [*about_architecture(model), first]
     if text := reported_text(model):
         found.append(f"size as reported: {text}")
     if model.context and assumed.context_tokens > model.context:

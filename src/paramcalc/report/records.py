@@ -31,6 +31,7 @@ def identity(model: Model, exactness: str | None = None) -> Record:
         "architecture": model.architecture,
         "exactness": exactness or model.exactness,
         "source": model.source,
+        "assumed": model.assumed is not None,
     }
 
 

@@ -1,77 +1,68 @@
-"""Pages as text in a terminal, drawn with Rich.
+"""Pages as text in a terminal.
 
 Numbers are never cut. Where space is short, columns of lesser weight go, then names are shortened
 in the middle; what is still too wide becomes several tables, and at last a few lines a row.
+
+Four styles and tables without frames need no library: a page of 45,000 rows, drawn with Rich,
+takes nine seconds, and loading it takes as long as the rest of a command.
 """
 
 from __future__ import annotations
 
-import io
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-from rich.console import Console
-from rich.table import Table as RichTable
-from rich.text import Text
+from itertools import zip_longest
 
 from paramcalc.report.page import BAR, NAME, PROSE, Column, Page, Row, Table
-from paramcalc.report.terminal import Terminal
+from paramcalc.report.terminal import Terminal, cells_of
 
-_GAP = 2
+_GAP = "  "
 _SHORTEST_NAME = 12
 _NARROWEST_PROSE = 24
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32"}
 
 Cells = Mapping[str, Sequence[str]]
 """The texts of a table by the key of their column, in the order of the rows."""
+Line = tuple[str, str]
+"""A line and its style."""
 
 
 def render(page: Page, terminal: Terminal, *, gib: bool = False) -> str:
     """The whole page as text, with escape codes only if there is colour."""
-    buffer = io.StringIO()
-    console = Console(
-        file=buffer,
-        width=terminal.width,
-        height=100,  # without a height Rich ignores the width where TERM=dumb
-        force_terminal=terminal.colour,
-        color_system="standard" if terminal.colour else None,
-        no_color=not terminal.colour,
-        highlight=False,
-        markup=False,
-        emoji=False,
-        legacy_windows=False,
+    lines: list[Line] = []
+    for block in _blocks(page, terminal, gib=gib):
+        found = list(block)
+        if found:
+            lines += [("", ""), *found] if lines else found
+    # Hints belong to the verdict: nothing comes between them.
+    lines += _words([f"hint: {hint}" for hint in page.hints], terminal.width)
+    if not terminal.colour:
+        return "".join(f"{text.rstrip()}\n" for text, _ in lines)
+    return "".join(
+        f"\x1b[{_CODES[style]}m{text}\x1b[0m\n" if style and text else f"{text}\n"
+        for text, style in lines
     )
-    _print_lines(console, [page.heading] if page.heading else [], "bold")
-    for table in (table for table in page.tables if table.columns):
-        if buffer.tell():
-            console.print()
-        _print_table(console, table, terminal, gib=gib)
-    if page.steps:
-        _print_steps(console, page)
-    _print_block(console, page.lines)
+
+
+def _blocks(page: Page, terminal: Terminal, *, gib: bool) -> Iterator[Iterable[Line]]:
+    """What an empty line stands between."""
+    width = terminal.width
+    yield _words([page.heading] if page.heading else [], width, "bold")
+    for table in page.tables:
+        yield from _table(table, terminal, gib=gib)
+    yield _steps(page, width)
+    yield _words(page.lines, width)
     for excerpt in page.excerpts:
-        console.print()
-        _print_excerpt(console, excerpt)
-    _print_block(console, page.notes, "dim")
+        yield _excerpt(excerpt, width)
+    yield _words(page.notes, width, "dim")
     if page.verdict:
         text, yes = page.verdict
-        _print_block(console, [f"{'✓' if yes else '✗'} {text}"], "green" if yes else "red")
-    _print_lines(console, [f"hint: {hint}" for hint in page.hints])
-    text = buffer.getvalue()
-    return "\n".join(line.rstrip() for line in text.split("\n")) if not terminal.colour else text
+        yield _words([f"{'✓' if yes else '✗'} {text}"], width, "green" if yes else "red")
 
 
-def _print_block(console: Console, lines: Sequence[str], style: str = "") -> None:
-    """Lines of words, behind an empty one if something stands above."""
-    if lines and isinstance(console.file, io.StringIO) and console.file.tell():
-        console.print()
-    _print_lines(console, lines, style)
-
-
-def _print_lines(console: Console, lines: Iterable[str], style: str = "") -> None:
-    for line in lines:
-        for part in folded(line, console.width):
-            console.print(Text(part, style=style), soft_wrap=True)
+def _words(lines: Iterable[str], width: int, style: str = "") -> list[Line]:
+    return [(part, style) for line in lines for part in folded(line, width)]
 
 
 def folded(line: str, width: int, indent: str = "") -> list[str]:
@@ -85,72 +76,64 @@ def folded(line: str, width: int, indent: str = "") -> list[str]:
     ) or [""]
 
 
-def _print_excerpt(console: Console, excerpt: str) -> None:
+def _excerpt(excerpt: str, width: int) -> Iterator[Line]:
     """A problem with the line it stands on, which is cut so that the caret stays in sight."""
     lines = excerpt.split("\n")
     carets = next((line for line in lines if re.fullmatch(r" *\| +\^+", line)), "")
     gutter = carets.find("|") + 2
     # As much of the start is hidden as brings the carets, or their first half line, into view.
-    end = min(len(carets), carets.find("^") + console.width // 2)
-    hidden = max(0, end - console.width)
+    end = min(len(carets), carets.find("^") + width // 2)
+    hidden = max(0, end - width)
     for line in lines:
         if carets and line[gutter - 2 : gutter] == "| ":
-            shown = [(line[:gutter] + line[gutter + hidden :])[: console.width]]
+            yield (line[:gutter] + line[gutter + hidden :])[:width], ""
         else:
-            shown = folded(line, console.width) if len(line) > console.width else [line]
-        for part in shown:
-            console.print(Text(part), soft_wrap=True)
+            yield from _words([line], width) if len(line) > width else [(line, "")]
 
 
-def _print_steps(console: Console, page: Page) -> None:
+def _steps(page: Page, width: int) -> Iterator[Line]:
     """Each step as a line with its result, its formula and numbers folded below."""
+    if not page.steps:
+        return
     from paramcalc.report.steps import Written, heading, written
 
     title, result = heading(page.steps)
-    steps = written(page.steps)
-    widest = max(len(result), *(len(step.result) for step in steps))
-    room = max(console.width - _GAP - widest, 1)
-    label_width = min(room, max(len(title), *(len(step.label) for step in steps)))
-
-    def line(step: Written, style: str) -> None:
-        label = _middle(step.label, label_width)
-        text = f"{label:<{label_width}}{' ' * _GAP}{step.result:>{widest}}"
+    steps = [Written(title, result), *written(page.steps)]
+    widest = max(len(step.result) for step in steps)
+    room = max(width - len(_GAP) - widest, 1)
+    label_width = min(room, max(len(step.label) for step in steps))
+    for number, step in enumerate(steps):
+        text = f"{middle(step.label, label_width):<{label_width}}{_GAP}{step.result:>{widest}}"
         # In a terminal narrower than a result the label has a line of its own.
-        for part in [text] if len(text) <= console.width else [step.label, step.result]:
-            console.print(Text(_middle(part, console.width), style=style), soft_wrap=True)
-
-    console.print()
-    line(Written(title, result), "bold")
-    for step in steps:
-        line(step, "")
+        for part in [text] if len(text) <= width else [step.label, step.result]:
+            yield middle(part, width), "" if number else "bold"
         for below in step.below:
-            for part in folded(below, console.width, "  "):
-                console.print(Text(part, style="dim"), soft_wrap=True)
+            yield from ((part, "dim") for part in folded(below, width, "  "))
 
 
-def _print_table(console: Console, table: Table, terminal: Terminal, *, gib: bool) -> None:
+def _table(table: Table, terminal: Terminal, *, gib: bool) -> Iterator[Iterable[Line]]:
+    """The table in as many parts as the width makes necessary."""
     columns = [c for c in table.columns if c.kind != BAR or terminal.is_terminal]
-    rows = [*table.rows, *([table.total] if table.total else [])]
     cells: Cells = {column.key: table.cells(column, gib=gib) for column in columns}
     while _needed(columns, cells) > terminal.width and any(c.drop for c in columns):
         columns.remove(max(columns, key=lambda column: column.drop))
+    if not columns:
+        return
     cells = _shortened(columns, cells, terminal.width)
     parts = list(_split(columns, cells, terminal.width))
     if not parts:
-        _print_records(console, columns, rows, cells)
-    for number, part in enumerate(parts):
-        if number:
-            console.print()
-        _print_grid(console, part, rows, cells, has_total=table.total is not None)
+        yield _records(table, columns, cells, terminal.width)
+    for part in parts:
+        yield _grid(table, part, cells, terminal.width)
 
 
 def _needed(columns: Sequence[Column], cells: Cells) -> int:
-    return sum(_width(c, cells) for c in columns) + _GAP * (len(columns) - 1)
+    return sum(_width(c, cells) for c in columns) + len(_GAP) * (len(columns) - 1)
 
 
 def _width(column: Column, cells: Cells) -> int:
-    widest = max(len(column.title), *(len(text) for text in cells[column.key]), 0)
-    return min(widest, _NARROWEST_PROSE) if column.kind == PROSE else widest
+    widest = max(map(cells_of, cells[column.key]), default=0)
+    return max(len(column.title), min(widest, _NARROWEST_PROSE if column.kind == PROSE else widest))
 
 
 def _shortened(columns: Sequence[Column], cells: Cells, width: int) -> Cells:
@@ -162,13 +145,13 @@ def _shortened(columns: Sequence[Column], cells: Cells, width: int) -> Cells:
     spare = _width(name, cells) - over
     if spare < _SHORTEST_NAME:
         return cells
-    return {**cells, name.key: [_middle(text, spare) for text in cells[name.key]]}
+    return {**cells, name.key: [middle(text, spare) for text in cells[name.key]]}
 
 
 def _split(columns: Sequence[Column], cells: Cells, width: int) -> Iterator[list[Column]]:
     """The columns in as many tables as it takes, each with the first; nothing if that fails."""
     first, *rest = columns
-    if any(_needed([first, column], cells) > width for column in rest):
+    if any(_needed([first, column], cells) > width for column in rest or [first]):
         return
     part = [first]
     for column in rest:
@@ -179,54 +162,61 @@ def _split(columns: Sequence[Column], cells: Cells, width: int) -> Iterator[list
     yield part
 
 
-def _print_grid(
-    console: Console,
-    columns: Sequence[Column],
-    rows: Sequence[Row],
-    cells: Cells,
-    *,
-    has_total: bool,
-) -> None:
-    grid = RichTable(
-        box=None,
-        padding=(0, _GAP, 0, 0),
-        pad_edge=False,
-        header_style="bold",
-        show_edge=False,
-        show_header=any(column.title for column in columns),
-    )
-    for column in columns:
-        grid.add_column(
-            Text(column.title),
-            justify="right" if column.is_right else "left",
-            no_wrap=column.kind != PROSE,
-            overflow="fold",
-        )
+def _grid(table: Table, columns: Sequence[Column], cells: Cells, width: int) -> Iterator[Line]:
+    """Titles, rows, and a rule above the total."""
+    widths = [_width(column, cells) for column in columns]
+    spare = width - _needed(columns, cells)
+    for number, column in enumerate(columns):
+        if column.kind == PROSE:  # what is left belongs to the words
+            widest = max(map(cells_of, cells[column.key]), default=0)
+            widths[number] = min(widest, widths[number] + spare)
+    if any(column.title for column in columns):
+        yield _joined(columns, [column.title for column in columns], widths), "bold"
+    rows = [*table.rows, *([table.total] if table.total else [])]
     for number, row in enumerate(rows):
-        if has_total and number == len(rows) - 1:
-            rules = ("─" * _width(column, cells) for column in columns)
-            grid.add_row(*(Text(rule, style="dim") for rule in rules))
-        grid.add_row(*(Text(cells[c.key][number], style=row.style) for c in columns))
-    console.print(grid, soft_wrap=False, crop=False, overflow="ignore")
+        if row is table.total:
+            yield _GAP.join("─" * width for width in widths), "dim"
+        texts = [cells[column.key][number] for column in columns]
+        for line in _wrapped(columns, texts, widths):
+            yield _joined(columns, line, widths), row.style
 
 
-def _print_records(
-    console: Console, columns: Sequence[Column], rows: Sequence[Row], cells: Cells
-) -> None:
+def _wrapped(
+    columns: Sequence[Column], texts: Sequence[str], widths: Sequence[int]
+) -> Iterable[Sequence[str]]:
+    """A row as lines: more than one only where prose is folded."""
+    if all(column.kind != PROSE for column in columns):
+        return [texts]
+    parts = [
+        textwrap.wrap(text, width, break_on_hyphens=False) if column.kind == PROSE else [text]
+        for column, text, width in zip(columns, texts, widths, strict=True)
+    ]
+    return zip_longest(*parts, fillvalue="")
+
+
+def _joined(columns: Sequence[Column], texts: Sequence[str], widths: Sequence[int]) -> str:
+    padded = []
+    for column, text, width in zip(columns, texts, widths, strict=True):
+        blanks = " " * (width - cells_of(text))
+        padded.append(blanks + text if column.is_right else text + blanks)
+    return _GAP.join(padded)
+
+
+def _records(table: Table, columns: Sequence[Column], cells: Cells, width: int) -> Iterator[Line]:
     """Each row as lines of ``title value``: for terminals narrower than two columns."""
+    rows: list[Row] = [*table.rows, *([table.total] if table.total else [])]
     for number, row in enumerate(rows):
         for column in columns:
             text = cells[column.key][number].strip()
             if column.kind == NAME or not column.title:
-                lines = folded(text, console.width)
+                lines = folded(text, width)
             else:
-                title = _middle(column.title, max(console.width - len(text) - 3, 1))
-                lines = folded(f"{title} {text}", console.width, "  ")
-            for line in lines if text else []:
-                console.print(Text(line, style=row.style), soft_wrap=True)
+                title = middle(column.title, max(width - len(text) - 3, 1))
+                lines = folded(f"{title} {text}", width, "  ")
+            yield from ((line, row.style) for line in lines if text)
 
 
-def _middle(name: str, width: int) -> str:
+def middle(name: str, width: int) -> str:
     """A name shortened in its middle, so that both ends tell what it is."""
     if len(name) <= width:
         return name

@@ -50,6 +50,18 @@ def _colour(colour: str, is_terminal: bool) -> bool:
     return is_terminal and os.environ.get("TERM", "") not in ("dumb", "")
 
 
+def cells_of(text: str) -> int:
+    """How many columns of a terminal a text takes: East Asian characters take two."""
+    if text.isascii():
+        return len(text)
+    from unicodedata import combining, east_asian_width
+
+    return sum(
+        0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
 def write(text: str) -> None:
     """Write an answer at once; characters that the output cannot show get a plain stand-in."""
     if sys.stdout is None:

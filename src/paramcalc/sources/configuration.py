@@ -7,7 +7,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from paramcalc.catalogue.architectures import find_spec, is_architecture
+from paramcalc.catalogue.architectures import (
+    architecture_names,
+    find_spec,
+    is_architecture,
+)
 from paramcalc.core.expand import expand
 from paramcalc.core.model import ESTIMATED, Model
 from paramcalc.core.scope import FindSpec
@@ -45,11 +49,23 @@ def model_from_configuration(
     class_name = classes[0] if isinstance(classes, list) and classes else None
     if class_name is not None and not isinstance(class_name, str):
         raise ParamcalcError("`architectures` in the configuration is no list of names")
-    if not is_architecture(model_type) and reading.assume is not None:
+    if not is_architecture(model_type):
+        if reading.assume is None:
+            raise unknown_architecture(model_type)
         # Nothing is known of the class either: the assumed network's usual one is taken.
         model = build(reading.assume, None, configuration, name or model_type, reading)
         return model._replace(exactness=ESTIMATED, assumed=model_type)
     return build(model_type, class_name, configuration, name or model_type, reading)
+
+
+def unknown_architecture(model_type: str) -> ParamcalcError:
+    """No file for a ``model_type``: the nearest names, and how to get an estimate."""
+    near = did_you_mean(model_type, architecture_names(), 3)
+    estimate = "`--assume NAME` counts it as another one, as an estimate"
+    return ParamcalcError(
+        f"no architecture named `{shorten(model_type)}`",
+        f"{near} {estimate}" if near else estimate,
+    )
 
 
 def build(

@@ -1,0 +1,243 @@
+"""Random configurations of any family, built by transformers and counted by paramcalc.
+
+    python -m tools.oracle.differential [TYPE …] [-n 20] [--seed 0] [--class NAME] [--verbose]
+
+For each model type (all that have an architecture file, unless some are named) configurations are
+drawn, several keys changed at once, with the classes of the family in turn. transformers builds
+each on the meta device in a forked child, under limits of time and memory; names, shapes, totals,
+tied tensors, lookup tables, active parameters, buffers and both ends of the network are compared.
+A configuration is given to paramcalc three times: as it was given to transformers (other keys
+absent), as transformers saves it, and with every key written out. If one of the latter two
+differs, transformers is asked again what it makes of that file: some forget what they were given.
+
+Printed are the first difference of each family and a table. The same seed draws the same.
+Ends with exit code 1 if something differs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import inspect
+import json
+import os
+import random
+import resource
+import signal
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import transformers
+from transformers.models.auto import modeling_auto
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
+
+from paramcalc.catalogue.architectures import architecture_names, architecture_source, chain
+from tools.oracle.comparison import differences
+from tools.oracle.draw import Tree, draw, few_layers, plain
+from tools.oracle.measured import build, measure
+
+TRIES = 12
+GIB = 2**30
+
+
+def main() -> int:
+    """Compare the families that the command line names."""
+    options = arguments()
+    limits = options.seconds, options.memory * GIB
+    found = {}
+    for model_type in options.types or architecture_names():
+        if model_type not in CONFIG_MAPPING:
+            print(f"{model_type}: transformers knows no such type", flush=True)
+            continue
+        family = Family(model_type, options.class_name, limits)
+        found[model_type] = compare(family, options.number, options.seed, options.verbose)
+        print(line(model_type, found[model_type]), flush=True)
+    print(f"\n{sum(c['different'] == 0 for c in found.values())} of {len(found)} families equal")
+    total: Counter[str] = sum(found.values(), Counter())
+    print(line("all", total))
+    return 1 if total["different"] else 0
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("types", nargs="*", metavar="TYPE", help="model types (default: all)")
+    parser.add_argument("-n", "--number", type=int, default=20, help="configurations of each type")
+    parser.add_argument("--seed", type=int, default=0, help="which ones are drawn")
+    parser.add_argument("--class", dest="class_name", help="only this class")
+    parser.add_argument("--seconds", type=int, default=60, help="the most that a child may take")
+    parser.add_argument("--memory", type=int, default=12, help="GiB that a child may address")
+    parser.add_argument("--verbose", action="store_true", help="print every difference")
+    return parser.parse_args()
+
+
+class Family:
+    """A model type: its configuration class, its network classes, configurations to begin with."""
+
+    def __init__(self, model_type: str, class_name: str | None, limits: tuple[int, int]) -> None:
+        self.model_type = model_type
+        self.config_class = CONFIG_MAPPING[model_type]
+        self.limits = limits
+        self.classes = [c for c in self.find_classes() if class_name in (None, c.__name__)]
+
+    def find_classes(self) -> list[Any]:
+        """Every class of the family's module for this type, and those of the automatic classes."""
+        module = self.config_class.__module__.replace("configuration_", "modeling_")
+        found = {}
+        if importlib.util.find_spec(module) is not None:
+            for name, value in vars(importlib.import_module(module)).items():
+                if self.is_network(name, value, module):
+                    found[name] = value
+        for mapping in vars(modeling_auto).values():
+            if isinstance(mapping, dict) and self.model_type in mapping:
+                names = mapping[self.model_type]
+                for name in [names] if isinstance(names, str) else names:
+                    value = getattr(transformers, name, None)
+                    if inspect.isclass(value):
+                        found[name] = value
+        return [found[name] for name in sorted(found)]
+
+    def is_network(self, name: str, value: Any, module: str) -> bool:
+        """A public class of the module that takes this type's configuration."""
+        return (
+            inspect.isclass(value)
+            and issubclass(value, transformers.PreTrainedModel)
+            and value.__module__ == module
+            and value.config_class is self.config_class
+            and not name.endswith("PreTrainedModel")
+            and hasattr(transformers, name)
+        )
+
+    def example(self) -> Tree:
+        """The small configuration that the architecture file gives."""
+        for source in chain(architecture_source(self.model_type)):
+            found = source.tree.get("example")
+            if isinstance(found, dict):
+                return {key: value for key, value in found.items() if key != "architectures"}
+        return {}
+
+    def drawn(self, rng: random.Random) -> Tree:
+        """In a child: a configuration that transformers builds, and what it built."""
+        error = "nothing tried"
+        for attempt in range(TRIES):
+            cls = rng.choice(self.classes)
+            try:
+                keys = draw(rng, self.config_class, self.start(rng, attempt))
+                return {"class": cls.__name__, "keys": keys} | self.built(cls, keys)
+            except Exception as problem:  # noqa: BLE001 - whatever a class raises
+                error = f"{cls.__name__}: {type(problem).__name__}: {str(problem)[:150]}"
+        return {"refused": error}
+
+    def start(self, rng: random.Random, attempt: int) -> Tree:
+        """A shallow default network, the file's example, or at last the default as it is."""
+        if attempt > TRIES - 3:
+            return {}
+        if rng.random() < 0.5:
+            return self.example()
+        return few_layers(plain(self.config_class()), rng)
+
+    def built(self, cls: Any, keys: Tree) -> Tree:
+        """In a child: what a class builds of some keys, and the two files that it would save."""
+        # A copy: some classes write into what they are given.
+        config = self.config_class(**json.loads(json.dumps(keys)))
+        saved = json.loads(json.dumps(config.to_diff_dict(), default=str))
+        return {"saved": saved, "full": plain(config), "facts": measure(build(cls, config))}
+
+    def of_file(self, class_name: str, tree: Tree) -> Tree:
+        """In a child: what transformers makes of a file."""
+        return measure(build(self.class_of(class_name), self.config_class.from_dict(tree)))
+
+    def class_of(self, name: str) -> Any:
+        """A class by its name."""
+        return next(cls for cls in self.classes if cls.__name__ == name)
+
+    def asked(self, question: Callable[[], Tree]) -> Tree:
+        """The answer of a child to a question."""
+        return in_child(question, *self.limits)
+
+
+def in_child(question: Callable[[], Tree], seconds: int, memory: int) -> Tree:
+    """What a function returns in a forked child, or `refused` if it does not come back."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        answer_and_end(question, writer, seconds, memory)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        answer = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if not answer:
+        return {"refused": f"the child ended without an answer (status {status})"}
+    found: Tree = json.loads(answer)
+    return found
+
+
+def answer_and_end(question: Callable[[], Tree], writer: int, seconds: int, memory: int) -> None:
+    """Answer through a pipe and leave, whatever happens."""
+    try:
+        signal.alarm(seconds)
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        answer = question()
+    except BaseException as error:  # noqa: BLE001 - a child must not go on as its parent
+        answer = {"refused": f"{type(error).__name__}: {str(error)[:150]}"}
+    with os.fdopen(writer, "wb") as pipe:
+        pipe.write(json.dumps(answer).encode())
+    os._exit(0)
+
+
+def compare(family: Family, number: int, seed: int, verbose: bool) -> Counter[str]:
+    """Compare some configurations of a family; prints what differs."""
+    counts: Counter[str] = Counter()
+    for index in range(number):
+        rng = random.Random(f"{seed} {family.model_type} {index}")  # noqa: S311 - no secret
+        drawn = family.asked(lambda rng=rng: family.drawn(rng))  # type: ignore[misc]
+        if "refused" in drawn:
+            counts["refused"] += 1
+            if verbose or counts["refused"] == number:
+                print(f"  {family.model_type} not built: {drawn['refused']}")
+            continue
+        found = list(wrong(family, drawn))
+        counts["different" if found else "equal"] += 1
+        if found and (verbose or counts["different"] == 1):
+            kind, texts = found[0]
+            print(f"  {family.model_type} {drawn['class']} #{index} {kind} {drawn['keys']}")
+            for what, text in texts.items():
+                print(f"    {what}: {text}")
+    return counts
+
+
+def wrong(family: Family, drawn: Tree) -> Iterator[tuple[str, dict[str, str]]]:
+    """The ways to write a configuration that paramcalc reads differently, and what differs."""
+    name = {"model_type": family.model_type, "architectures": [drawn["class"]]}
+    expected = shapes_as_tuples(drawn["facts"])
+    for kind in ("keys", "saved", "full"):
+        configuration = drawn[kind] | name
+        found = differences(configuration, expected)
+        if found and kind != "keys":
+            again = family.asked(lambda k=kind: family.of_file(drawn["class"], drawn[k]))  # type: ignore[misc]
+            found = {} if "refused" in again else differences(configuration, shapes_as_tuples(again))
+        if found:
+            yield kind, found
+
+
+def shapes_as_tuples(facts: Tree) -> Tree:
+    """Facts as they were before they went through the pipe."""
+    tensors = {name: tuple(shape) for name, shape in facts["tensors"].items()}
+    return facts | {"tensors": tensors}
+
+
+def line(name: str, counts: Counter[str]) -> str:
+    """A row of the table."""
+    verdict = "DIFFERS" if counts["different"] else "equal" if counts["equal"] else "not built"
+    return (
+        f"{name:32} {verdict:9} equal {counts['equal']:5}  different {counts['different']:4}"
+        f"  not built {counts['refused']:4}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
