@@ -135,8 +135,9 @@ def files_before(block: Block, folder: Path) -> None:
 
 def matches(shown: str, output: str) -> bool:
     """Whether that is the output; a line of `…` stands for any lines."""
-    pattern = re.escape(shown.rstrip("\n")).replace("\\\n…\\\n", "\n(?:.*\n)*?")
-    return re.fullmatch(pattern, output.rstrip("\n")) is not None
+    lines = shown.rstrip("\n").split("\n")
+    pattern = "".join(r"(?:.*\n)*?" if line == "…" else f"{re.escape(line)}\n" for line in lines)
+    return re.fullmatch(pattern, output.rstrip("\n") + "\n") is not None
 
 
 @pytest.mark.parametrize("block", of("console"), ids=str)

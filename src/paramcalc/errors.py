@@ -12,13 +12,17 @@ from typing import NamedTuple
 
 
 class Place(NamedTuple):
-    """Where a problem stands: 1-based line and column, the line's text, columns to underline."""
+    """Where a problem stands: 1-based line and column, the line's text, columns to underline.
+
+    Of a very long line, ``text`` is what stands around the place; it begins at ``text_start``.
+    """
 
     file: str
     line: int
     column: int
     text: str = ""
     length: int = 1
+    text_start: int = 0
 
 
 class Problem(NamedTuple):
@@ -50,14 +54,15 @@ def _excerpt(place: Place) -> list[str]:
         return [f"  --> {place.file}:{place.line}:{place.column}"]
     gutter = " " * len(str(place.line))
     # Long lines are cut around the place, so that the caret stays in sight.
-    start = max(0, place.column - 61) if len(place.text) > 100 else 0
+    at = place.column - 1 - place.text_start
+    start = max(0, at - 60) if len(place.text) > 100 else 0
     text = "".join(c if c.isprintable() else " " for c in place.text[start : start + 100])
-    carets = "^" * max(1, min(place.length, len(text) - (place.column - 1 - start)))
+    carets = "^" * max(1, min(place.length, len(text) - (at - start)))
     return [
         f"{gutter} --> {place.file}:{place.line}:{place.column}",
         f"{gutter} |",
         f"{place.line} | {text}",
-        f"{gutter} | {' ' * (place.column - 1 - start)}{carets}",
+        f"{gutter} | {' ' * (at - start)}{carets}",
     ]
 
 

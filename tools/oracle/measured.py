@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ import torch
 from torch import nn
 from transformers.core_model_loading import revert_weight_conversion
 from transformers.modeling_utils import remove_tied_weights_from_state_dict
+
+logging.disable(logging.CRITICAL)  # advice on tokens outside of a small vocabulary
 
 # Where the configurations say how many experts run for a token, and how many there are.
 RUNNING = (
@@ -61,11 +64,15 @@ def measure(model: Any) -> dict[str, Any]:
 
 
 def end(model: Any, method: str) -> Any:
-    """The weight of the input table or the output head, or None."""
+    """The weight of the input table or the output head, or None.
+
+    Some networks that see or hear call their first convolution an embedding; it is no table.
+    """
     try:
-        return getattr(getattr(model, method)(), "weight", None)
+        weight = getattr(getattr(model, method)(), "weight", None)
     except Exception:  # noqa: BLE001 - classes without one raise what they like
         return None
+    return weight if weight is not None and weight.dim() == 2 else None
 
 
 def stored(model: Any) -> dict[str, tuple[int, ...]]:

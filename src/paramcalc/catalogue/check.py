@@ -18,8 +18,9 @@ from paramcalc.catalogue.check_specs import (
     sources,
 )
 from paramcalc.catalogue.files import read_standard_input, read_text
+from paramcalc.catalogue.places import place_of
 from paramcalc.catalogue.strict_json import parse_json
-from paramcalc.catalogue.strict_yaml import locate, place_at
+from paramcalc.catalogue.strict_yaml import locate
 from paramcalc.errors import ParamcalcError, Place, Problem, shorten
 
 MOST_PROBLEMS = 50
@@ -180,7 +181,7 @@ def _placed(problem: Problem, texts: Sequence[Source]) -> Problem:
     if problem.place is not None:
         return problem
     first = texts[0]
-    best = problem._replace(place=place_at(first.text, first.file, 0, 0, 1))
+    best = problem._replace(place=place_of(first.text, first.file, 0))
     for position, source in enumerate(texts):
         try:
             found, whole = locate(problem, source.text, source.file)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import yaml
 from yaml import events
 
+from paramcalc.catalogue.places import place_of
 from paramcalc.errors import ParamcalcError, Place, Problem, shorten
 
 _MOST_NODES = 200_000
@@ -188,9 +189,8 @@ class _Builder:
             raise ParamcalcError(self.problems)
 
     def error(self, event: Any, message: str) -> ParamcalcError:
-        mark = event.start_mark
         length = len(event.value) if isinstance(event, events.ScalarEvent) else 1
-        place = place_at(self.text, self.file, mark.line, mark.column, length)
+        place = place_of(self.text, self.file, event.start_mark.index, length)
         return ParamcalcError(Problem(message, place=place))
 
 
@@ -199,8 +199,7 @@ def _unreadable(text: str, file: str) -> ParamcalcError:
     found = re.search(_NO_CHARACTER, text)
     if found is None:
         return ParamcalcError(f"cannot read `{file}`: not valid YAML")
-    before = re.split(_LINE_BREAK, text[: found.start()])
-    place = place_at(text, file, len(before) - 1, len(before[-1]), 1)
+    place = place_of(text, file, found.start())
     message = f"the character U+{ord(found.group()):04X} cannot stand in YAML"
     return ParamcalcError(Problem(message, place=place))
 
@@ -215,18 +214,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> Paramcal
         hint = "is a line indented differently from its neighbours?"
     if mark is None:
         return ParamcalcError(message, hint)
-    place = place_at(text, file, mark.line, mark.column, 1)
-    return ParamcalcError(Problem(message, hint, place=place))
-
-
-def place_at(text: str, file: str, line: int, column: int, length: int) -> Place:
-    """The place at a 0-based line and column."""
-    start = 0
-    breaks = re.finditer(_LINE_BREAK, text)
-    for _ in range(line):
-        start = found.end() if (found := next(breaks, None)) else len(text)
-    end = found.start() if (found := next(breaks, None)) else len(text)
-    return Place(file, line + 1, column + 1, text[start:end], max(1, length))
+    return ParamcalcError(Problem(message, hint, place=place_of(text, file, mark.index)))
 
 
 def locate(problem: Problem, text: str, file: str) -> tuple[Problem, bool]:
@@ -249,7 +237,7 @@ def locate(problem: Problem, text: str, file: str) -> tuple[Problem, bool]:
         key_node, node = step
         depth += 1
     if key_node is None:
-        return problem._replace(place=place_at(text, file, 0, 0, 1)), False
+        return problem._replace(place=place_of(text, file, 0)), False
     whole = depth == len(path)
     in_value = whole and not problem.in_key and _has_columns(node)
     span = problem.span if whole and (in_value or problem.in_key) else (0, 0)
@@ -267,20 +255,14 @@ def _span_at(text: str, file: str, node: Any, span: tuple[int, int]) -> Place:
     raw = text[node.start_mark.index : node.end_mark.index]
     begin = _raw_position(raw, node.style, start)
     end = _raw_position(raw, node.style, start + length if length else len(node.value))
-    before = re.split(_LINE_BREAK, raw[:begin])
-    line = node.start_mark.line + len(before) - 1
-    column = len(before[-1]) + (node.start_mark.column if len(before) == 1 else 0)
-    return place_at(text, file, line, column, len(re.split(_LINE_BREAK, raw[begin:end])[0]))
+    return place_of(text, file, node.start_mark.index + begin, end - begin)
 
 
 def _raw_position(raw: str, style: str | None, offset: int) -> int:
     """Where a character of a scalar's value stands in the scalar as it is written."""
-    fold, escape = (
-        re.compile(rf"[ \t]*(?:{_LINE_BREAK})\s*"),
-        {"'": "''", '"': "\\"}.get(style or ""),
-    )
+    fold, escape = re.compile(_FOLD), {"'": "''", '"': "\\"}.get(style or "")
     position = 1 if escape else 0
-    for _ in range(offset):
+    for _ in range(min(offset, _LONGEST_SPAN)):
         if folded := fold.match(raw, position):
             position = folded.end()
         else:

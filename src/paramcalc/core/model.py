@@ -50,6 +50,10 @@ class TensorGroup(NamedTuple):
     trained: bool = True
     dtype: str | None = None
     """Set only where a tensor never takes the model's precision (``int64`` counters)."""
+    stored_type: str | None = None
+    """Of a tensor in a file: the file's own name of its number format."""
+    stored_bytes: int | None = None
+    """Of a tensor in a file: bytes of one tensor as it is stored."""
 
     @property
     def role(self) -> str:
@@ -188,6 +192,14 @@ class Model(NamedTuple):
     def is_undisclosed(self) -> bool:
         """Nobody outside knows the size: there is no number to compute with."""
         return self.reported_range == (None, None)
+
+    @property
+    def stored_bytes(self) -> int | None:
+        """Bytes of all tensors as a file holds them; None if there is no file."""
+        sizes = [(group.count, group.stored_bytes) for group in self.groups]
+        if not sizes or any(size is None for _, size in sizes):
+            return None
+        return sum(count * (size or 0) for count, size in sizes)
 
     @property
     def tensor_count(self) -> int:

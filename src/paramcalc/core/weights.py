@@ -12,6 +12,10 @@ INTEGER_BYTES: Mapping[str, int] = {"int64": 8, "int32": 4, "int16": 2, "int8": 
 """Tensors that keep a type of their own whatever the model's precision."""
 
 
+AS_STORED = Format("stored", 0, 0, "the file's own header")
+"""Stands for the formats that a file's tensors have in it."""
+
+
 def assign(model: Model, precision: Format) -> Iterator[tuple[TensorGroup, Format]]:
     """Each group of tensors with the format it is stored in.
 
@@ -25,6 +29,8 @@ def assign(model: Model, precision: Format) -> Iterator[tuple[TensorGroup, Forma
 def weights_bytes(model: Model, precision: Format, trace: Trace | None = None) -> int:
     """Bytes of all stored tensors, parameters and buffers; each tensor fills whole blocks."""
     trace = trace or Trace.off()
+    if precision == AS_STORED:
+        return trace.note("weights as stored", model.stored_bytes or 0, "bytes", precision.source)
     sizes: dict[tuple[int, Format], int] = {}
     for group, storage in assign(model, precision):
         # Formats without blocks divide evenly: one product for all tensors together.
