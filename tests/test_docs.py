@@ -2,7 +2,8 @@
 
 ``yaml``: a whole spec. A comment in its first line names the file that later commands find it in;
 one in its last line says what it comes to. ``console``: commands with their output; after a command
-that ends with another code than 0, ``echo $?`` says so. ``pycon``: a Python session.
+that ends with another code than 0, ``echo $?`` says so. ``pycon``: what is typed at the prompt of
+Python.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ def test_a_spec_comes_to_what_is_stated(block: Block) -> None:
 
 
 def exchanges(block: Block) -> Iterator[tuple[str, str]]:
-    """Each command of a session, and what is printed after it."""
+    """Each command of a block, and what is printed after it."""
     assert block.text.startswith(PROMPT)
     for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
         first, *rest = part.split("\n")
@@ -156,7 +157,7 @@ def test_a_command_prints_what_is_shown(block: Block, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", of("pycon"), ids=str)
-def test_a_python_session(block: Block) -> None:
+def test_python_answers_what_is_shown(block: Block) -> None:
     test = doctest.DocTestParser().get_doctest(block.text, {}, str(block), str(block.page), 0)
     assert doctest.DocTestRunner(verbose=False).run(test).failed == 0
 

@@ -125,8 +125,9 @@ def short_bytes(number: int, *, gib: bool = False, digits: int | None = None) ->
     ``digits`` after the point of GB; without it two, and one from 100 GB on.
     """
     base, units = (1024, ("B", "KiB", "MiB", "GiB")) if gib else (1000, ("B", "KB", "MB", "GB"))
-    power = 3
-    while power and abs(number) * 20 < base**power * (1 if power == 3 else 19):
+    # A tenth of a GB stays in GB, as its neighbours in a column do; 999,950 would be 1,000.0 KB.
+    power = 3 if abs(number) * 10 >= base**3 else 2
+    while power and abs(number) * 2000 < base**power * 1999 and (power < 3):
         power -= 1
     if power == 0:
         return f"{number} {units[0]}"

@@ -352,7 +352,10 @@ def test_every_printed_formula_gives_its_result(line: str) -> None:
         r"^(\S.*?)  +([\d,]+)((?:\n  .*)+)", shown.partition("\nStep")[2], re.MULTILINE
     )
     for _, result, below in found:
-        for numbers in re.findall(r"\n  = (.*)", below):
+        for text in below.strip("\n").split("\n"):
+            numbers = text.strip().removeprefix("= ")
+            if not text.startswith("  = ") and re.search(r"[A-Za-z]", numbers):
+                continue  # the formula with its names, or a source
             bare = numbers if re.search(r"[a-z]", numbers) else numbers.replace(",", "")
             formula = bare.replace("×", "*").replace("^", "**")
             names = {"__builtins__": {}, **FUNCTIONS}

@@ -35,6 +35,8 @@ def differences(configuration: Mapping[str, Any], expected: Expected) -> dict[st
         ours = counted(model)
     except paramcalc.ParamcalcError as error:
         return {"refused": str(error).splitlines()[0]}
+    except Exception as error:  # noqa: BLE001 - a crash is a difference too
+        return {"crash": repr(error)}
     found = {}
     if expected.get("tensors") is not None:
         text = tensors_differ(

@@ -39,6 +39,7 @@ from tools.oracle.draw import Tree, draw, few_layers, plain
 from tools.oracle.measured import build, measure
 
 TRIES = 12
+MEANT_BY_NOBODY = "experts cannot be active"  # transformers builds 4 experts of which 8 run
 GIB = 2**30
 
 
@@ -48,8 +49,7 @@ def main() -> int:
     limits = options.seconds, options.memory * GIB
     found = {}
     for model_type in options.types or architecture_names():
-        if model_type not in CONFIG_MAPPING:
-            print(f"{model_type}: transformers knows no such type", flush=True)
+        if model_type not in CONFIG_MAPPING:  # a type that models brought along themselves
             continue
         family = Family(model_type, options.class_name, limits)
         found[model_type] = compare(family, options.number, options.seed, options.verbose)
@@ -83,7 +83,7 @@ class Family:
         self.classes = [c for c in self.find_classes() if class_name in (None, c.__name__)]
 
     def find_classes(self) -> list[Any]:
-        """Every class of the family's module for this type, and those of the automatic classes."""
+        """Classes of the family's module for this type, and those of the automatic classes."""
         module = self.config_class.__module__.replace("configuration_", "modeling_")
         found = {}
         if importlib.util.find_spec(module) is not None:
@@ -106,7 +106,7 @@ class Family:
             and issubclass(value, transformers.PreTrainedModel)
             and value.__module__ == module
             and value.config_class is self.config_class
-            and not name.endswith("PreTrainedModel")
+            and "pretrained" not in name.lower()
             and hasattr(transformers, name)
         )
 
@@ -143,7 +143,11 @@ class Family:
         # A copy: some classes write into what they are given.
         config = self.config_class(**json.loads(json.dumps(keys)))
         saved = json.loads(json.dumps(config.to_diff_dict(), default=str))
-        return {"saved": saved, "full": plain(config), "facts": measure(build(cls, config))}
+        full = plain(config)
+        facts = measure(build(cls, config))
+        if not facts["total"]:
+            raise ValueError("nothing of one's own")
+        return {"saved": saved, "full": full, "facts": facts}
 
     def of_file(self, class_name: str, tree: Tree) -> Tree:
         """In a child: what transformers makes of a file."""
@@ -201,6 +205,9 @@ def compare(family: Family, number: int, seed: int, verbose: bool) -> Counter[st
                 print(f"  {family.model_type} not built: {drawn['refused']}")
             continue
         found = list(wrong(family, drawn))
+        if found and MEANT_BY_NOBODY in found[0][1].get("refused", ""):
+            counts["refused"] += 1
+            continue
         counts["different" if found else "equal"] += 1
         if found and (verbose or counts["different"] == 1):
             kind, texts = found[0]

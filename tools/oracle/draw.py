@@ -53,6 +53,7 @@ def draw(rng: random.Random, config_class: Any, start: Tree) -> Tree:
         place = somewhere(rng, config_class, keys)
         if place:
             change(rng, *place)
+            keep_one_spelling(config_class, keys)
     if rng.random() < 0.5:
         # The lengths of lists follow from what was changed before.
         change_list(rng, config_class, keys)
@@ -110,6 +111,13 @@ def change(rng: random.Random, keys: Tree, name: str, value: Any, declared: str)
     options = others(rng, name, value, declared)
     if options:
         keys[name] = rng.choice(options)
+
+
+def keep_one_spelling(config_class: Any, keys: Tree) -> None:
+    """A start may use another name for a key that was changed since."""
+    for alias, name in (getattr(config_class, "attribute_map", {}) or {}).items():
+        if alias in keys and name in keys:
+            del keys[alias]
 
 
 def others(rng: random.Random, name: str, value: Any, declared: str) -> list[Any]:

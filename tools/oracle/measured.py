@@ -49,30 +49,42 @@ def measure(model: Any) -> dict[str, Any]:
     tensors = stored(model)
     state = model.state_dict()
     buffers = sum(b.numel() for n, b in model.named_buffers(remove_duplicate=False) if n in state)
-    table, head = end(model, "get_input_embeddings"), end(model, "get_output_embeddings")
-    tied = table is not None and table is head
-    facts: dict[str, Any] = {
+    return {
         "tensors": {name: list(shape) for name, shape in tensors.items()},
         "total": total,
         "tied_twice": sum(parameter.numel() for _, parameter in places),
-        "embedding": tables(model, table),
+        "embedding": tables(model),
         "buffers": buffers,
         "active": active(model, total),
-        "ends": None if table is None else [table.numel(), head and head.numel(), tied],
+        "ends": ends(model),
     }
-    return facts
 
 
 def end(model: Any, method: str) -> Any:
-    """The weight of the input table or the output head, or None.
-
-    Some networks that see or hear call their first convolution an embedding; it is no table.
-    """
+    """The module of the input table or the output head, or None."""
     try:
-        weight = getattr(getattr(model, method)(), "weight", None)
+        found = getattr(model, method)()
     except Exception:  # noqa: BLE001 - classes without one raise what they like
         return None
-    return weight if weight is not None and weight.dim() == 2 else None
+    return found if getattr(found, "weight", None) is not None else None
+
+
+def is_table(module: Any) -> bool:
+    """Whether a module looks its rows up.
+
+    Networks that see or hear call their first convolution an embedding, and it is none.
+    """
+    named_so = "Embedding" in type(module).__name__ and not list(module.children())
+    return isinstance(module, nn.Embedding) or named_so
+
+
+def ends(model: Any) -> list[Any] | None:
+    """Elements of the input table, those of the output head, whether the two are one."""
+    table, head = end(model, "get_input_embeddings"), end(model, "get_output_embeddings")
+    if table is None or not is_table(table):
+        return None
+    tied = head is not None and head.weight is table.weight
+    return [table.weight.numel(), None if head is None else head.weight.numel(), tied]
 
 
 def stored(model: Any) -> dict[str, tuple[int, ...]]:
@@ -84,15 +96,11 @@ def stored(model: Any) -> dict[str, tuple[int, ...]]:
     return {name: tuple(t.shape) for name, t in revert_weight_conversion(model, state).items()}
 
 
-def tables(model: Any, table: Any) -> int:
+def tables(model: Any) -> int:
     """Parameters of lookup tables; tied ones once."""
     found = {}
-    for module in model.modules():
-        is_table = "Embedding" in type(module).__name__ and not list(module.children())
-        if isinstance(module, nn.Embedding) or is_table:
-            found |= {id(p): p.numel() for p in module.parameters(recurse=False)}
-    if table is not None:
-        found[id(table)] = table.numel()
+    for module in filter(is_table, model.modules()):
+        found |= {id(p): p.numel() for p in module.parameters(recurse=False)}
     return sum(found.values())
 
 

@@ -1,14 +1,22 @@
 """Choose the rows that test data/architectures from recorded manifests of transformers.
 
-    python select_architectures.py ORACLE tests/data/architectures.jsonl.gz
+    python -m tools.oracle.select_architectures ORACLE tests/data/architectures.jsonl.gz
 
 ORACLE is a folder with ``defaults.jsonl.gz``, ``real-public.jsonl.gz``, ``variants.jsonl.gz`` and
 ``derived_keys.json``: what transformers 5.23.0 builds on torch 2.13.0's meta device for default
 configurations, for published ones, and for a small base with one key changed at a time.
 
-Written are two kinds of rows. A model has its configuration, its counts and its stored tensors, in
-the layout of the published checkpoint and with tied ones left out, as ``[pattern, shape, ranges]``.
-A family has its base and, for every key changed, the total that follows.
+Every type is kept, whether or not data/architectures has a file for it yet: the tests take the rows
+of the files that they find. Written are three kinds of rows, one JSON document a line.
+
+``mappings``: for each automatic class of transformers, the types whose default it builds.
+
+``model``: a configuration, its counts and its stored tensors, in the layout of the published
+checkpoint and with tied ones left out, as ``[pattern, shape, ranges]``; `set` is ``default`` or
+``published``. A `checkpoint_total` says that published files hold more than transformers builds.
+
+``family``: a base and, for every key changed, the total that follows, and the total with tied
+tensors counted at each place. The base stands there twice, see `family`.
 """
 
 from __future__ import annotations
@@ -17,54 +25,89 @@ import gzip
 import json
 import sys
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any
 
-TYPES = {
-    *("llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "gemma", "gemma2"),
-    *("gemma3_text", "deepseek_v3", "gpt_oss", "gpt2", "openai-gpt", "gpt_neox", "mamba"),
-    *("bert", "t5"),
-}
+from tools.oracle.comparison import expanded
 
 Row = dict[str, Any]
 
 
 def main(oracle: Path, target: Path) -> None:
-    """Write the chosen rows, one JSON document a line."""
-    rows = [model(row) for row in read(oracle / "defaults.jsonl.gz")]
-    rows += [model(row) for row in read(oracle / "real-public.jsonl.gz")]
+    """Write the chosen rows."""
+    defaults = [row for row in read(oracle / "defaults.jsonl.gz") if row["ok"]]
+    published = [row for row in read(oracle / "real-public.jsonl.gz") if row["ok"]]
+    bases = [row for row in read(oracle / "variants.jsonl.gz") if "base" in row]
     derived = json.loads((oracle / "derived_keys.json").read_text())
-    rows += [family(row, derived) for row in read(oracle / "variants.jsonl.gz")]
+    rows: list[Row] = [{"kind": "mappings", "types": mappings(defaults)}]
+    rows += [model(row, "default") for row in defaults]
+    rows += [model(row, "published") for row in published]
+    rows += [family(row, derived) for row in bases]
     lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     target.write_bytes(gzip.compress(lines.encode(), mtime=0))
+    print(f"{len(rows)} rows, {target.stat().st_size:,} bytes")
 
 
 def read(path: Path) -> Iterator[Row]:
-    """The rows of our types that the framework could build."""
+    """The rows of a recorded file."""
     with gzip.open(path, "rt") as lines:
-        for line in lines:
-            row = json.loads(line)
-            if row.get("model_type") in TYPES and row.get("ok", "base" in row):
-                yield row
+        yield from map(json.loads, lines)
 
 
-def model(row: Row) -> Row:
+def mappings(defaults: list[Row]) -> dict[str, list[str]]:
+    """The model types of each mapping, in the order of the file."""
+    found: dict[str, dict[str, None]] = {}
+    for row in defaults:
+        found.setdefault(row["mapping"], {})[row["model_type"]] = None
+    return {name: list(types) for name, types in found.items()}
+
+
+def model(row: Row, chosen_from: str) -> Row:
     """The fields of a model that the tests compare."""
     stored = row.get("saved_manifest") or row["manifest"]
-    total = row["total_params"]
     return {
         "kind": "model",
+        "set": chosen_from,
         "id": row["id"],
+        "type": row["model_type"],
         "config": row["config"],
-        "total": total,
-        "checkpoint_total": row.get("checkpoint_total_params", total),
-        "active": row.get("active_params", total),
-        "embedding": row["embedding_params"],
+        "total": row["total_params"],
+        "tied_twice": row["tied_twice_params"],
+        "embedding": lookup_tables(row),
+        "active": active(row),
+        "active_no_input_embedding": row.get("active_params_no_input_emb"),
+        "active_no_embedding": row.get("active_params_no_emb"),
         "buffers": row["persistent_buffers"]["elements"],
-        "ends": [row.get("input_embedding_params"), row.get("output_embedding_params")],
-        "tied_ends": bool(row.get("output_tied_to_input")),
+        "ends": ends(row),
+        "checkpoint_total": row.get("checkpoint_total_params"),
         "tensors": [entry[:3] for entry in stored if not is_tied(entry)],
     }
+
+
+def active(row: Row) -> int | None:
+    """Parameters that run for a token; None where the number of experts that run was not found."""
+    if row.get("moe") and "active_params" not in row:
+        return None
+    found: int = row.get("active_params", row["total_params"])
+    return found
+
+
+def lookup_tables(row: Row) -> int:
+    """Elements of all lookup tables.
+
+    Networks that see or hear call their first convolution an embedding. It was counted with the
+    tables, and is taken out again.
+    """
+    return sum(map(prod, expanded(row["embedding_tables"]).values()))
+
+
+def ends(row: Row) -> list[Any] | None:
+    """Input table, output head (None without one), whether they are one; None without a table."""
+    table, head = row.get("input_embedding_params"), row.get("output_embedding_params")
+    if table is None or lookup_tables(row) != row["embedding_params"]:
+        return None
+    return [table, head, bool(row.get("output_tied_to_input"))]
 
 
 def is_tied(entry: list[Any]) -> bool:
@@ -93,7 +136,7 @@ def family(row: Row, derived: Row) -> Row:
     name = {"model_type": row["model_type"], "architectures": [row["class"]]}
     return {
         "kind": "family",
-        "id": row["model_type"],
+        "type": row["model_type"],
         "given": name | given,
         "full": full | name,
         "variants": [[None, None, *base], *changed, *unchanged],

@@ -80,8 +80,9 @@ Modules = dict[str, Any]
 class FieldOptions(Strict):
     """A field of the configuration, with more than a default."""
 
-    default: Expression = None
-    """What an absent key means: a value, an expression over other fields, or `required`."""
+    default: Expression | dict[str, Any] = None
+    """What an absent key means: a value, an expression over other fields, or `required`; of a
+    nested configuration also what it then says."""
     if_null: Expression = None
     """What a key that is given as null means."""
     aliases: list[Text] = []

@@ -40,7 +40,8 @@ _FLOAT = (
     r"[-+]?([0-9]+(_[0-9]+)*\.([0-9]+(_[0-9]+)*)?|\.[0-9]+(_[0-9]+)*)([eE][-+]?[0-9]+)?"
     r"|[-+]?[0-9]+(_[0-9]+)*[eE][-+]?[0-9]+"
 )
-_LINE_BREAK = "\r\n|[\r\n\x85\u2028\u2029]"
+_FOLD = "[ \\t]*[\\r\\n\x85\u2028\u2029]\\s*"
+_LONGEST_SPAN = 2_000
 _NO_CHARACTER = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 # The base loader resolves nothing by itself; libyaml's is ten times as fast where it exists.
@@ -113,6 +114,8 @@ class _Builder:
             value = self.sequence(depth)
         else:
             value = self.mapping(depth)
+        if event.anchor in self.anchors:
+            self.report(event, f"the anchor `&{shorten(event.anchor)}` is given twice")
         if event.anchor is not None:
             self.anchors[event.anchor] = _Anchored(value, self.nodes - before + 1)
         return value

@@ -153,10 +153,12 @@ class DocumentCompiler:
         if default == "required":
             return Field(name, None, if_null, aliases, nested)
         path = ("config", name, "default") if written else ("config", name)
-        expression = self.expression(default, *path, allow_text=True) or Expression.of(None)
-        if nested and "default" not in options:
-            expression = Expression.of({})
-        derived = None if expression.is_constant else expression
+        if nested and isinstance(options.get("default", {}), Mapping):
+            # What an absent nested configuration says, where that is not its own class's defaults.
+            expression = Expression.of(options.get("default", {}))
+        else:
+            expression = self.expression(default, *path, allow_text=True) or Expression.of(None)
+        derived = expression if nested or not expression.is_constant else None
         return Field(name, expression, if_null or derived, aliases, nested)
 
     def nested(self, name: str, value: Any) -> str | None:

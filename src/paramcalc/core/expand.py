@@ -159,7 +159,10 @@ class _Expander:
         elif key.condition is None or key.condition.holds(scope):
             below = where.down(key.name)
             if isinstance(entry.node, Module) and entry.node.active:
-                below = below._replace(fused=self.active(entry.node, None, scope))
+                below = below._replace(
+                    fused=self.active(entry.node, None, scope),
+                    fused_bounded=not entry.node.active.is_constant,
+                )
             self.node(entry.node, below, scope)
 
     def repeat(self, entry: Entry, repeat: Repeat, where: Where, scope: Mapping[str, Any]) -> None:
@@ -193,7 +196,10 @@ class _Expander:
                 shown = str(value) if isinstance(value, (int, float)) else type_name(value)
                 raise ParamcalcError(f"{shorten(shown)} experts cannot be active")
             if size is not None and value > size:
-                raise ParamcalcError(f"{value:,} of {size:,} experts cannot be active")
+                if module.active and module.active.is_constant:
+                    raise ParamcalcError(f"{value:,} of {size:,} experts cannot be active")
+                # A configuration may choose more than there are: then all of them run.
+                return size
         except ParamcalcError as error:
             raise error.at(path) from None
         return value
@@ -227,11 +233,10 @@ class _Expander:
             raise ParamcalcError("all copies together have more than 2**63 - 1 elements")
         active = place.running * size
         if place.fused is not None and slot.shape:
-            if place.fused > slot.shape[0]:
-                raise ParamcalcError(
-                    f"{place.fused:,} of {slot.shape[0]:,} experts cannot be active"
-                )
-            active = place.running * place.fused * prod(slot.shape[1:])
+            fused = min(place.fused, slot.shape[0]) if place.fused_bounded else place.fused
+            if fused > slot.shape[0]:
+                raise ParamcalcError(f"{fused:,} of {slot.shape[0]:,} experts cannot be active")
+            active = place.running * fused * prod(slot.shape[1:])
         return TensorGroup(
             template=place.prefix.rstrip("."),
             indices=tuple(i if isinstance(i, range) else tuple(i) for i in place.indices),
@@ -272,10 +277,11 @@ class _Expander:
         configuration = nested.config(scope)
         if not isinstance(configuration, Mapping):
             raise ParamcalcError(f"`{nested.config.text}` is no nested configuration")
-        model_type: Any = None
         if isinstance(configuration, NestedConfiguration):
-            model_type, configuration = configuration.model_type, configuration.given
-        model_type = configuration.get("model_type") or nested.model_type or model_type
+            model_type: Any = configuration.model_type
+            configuration = configuration.given
+        else:
+            model_type = configuration.get("model_type") or nested.model_type
         if not isinstance(model_type, str) or self.find_spec is None:
             raise ParamcalcError(f"`{nested.config.text}` has no `model_type`")
         if self.depth >= _DEEPEST_NESTING:

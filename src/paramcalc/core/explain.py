@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from paramcalc.core.breakdown import by_tensor
-from paramcalc.core.model import Model
-from paramcalc.core.trace import Step, Trace
+from paramcalc.core.model import Model, TensorGroup
+from paramcalc.core.trace import Step, Term, Trace
 
 
 def count_steps(model: Model) -> list[Step]:
@@ -17,7 +17,7 @@ def count_steps(model: Model) -> list[Step]:
     active: int = 0
     for name, group in by_tensor(model):
         if group.trained:
-            numel = trace.note(name, group.numel, "parameters")
+            numel = trace.note(name, _by_shape(group), "parameters")
             total = total + numel
             used = group.active_numel
             unused = int(used) != int(numel)
@@ -28,3 +28,11 @@ def count_steps(model: Model) -> list[Step]:
     if int(active) != int(total):
         trace.note("active", active, "parameters", "", model.exactness)
     return trace.steps
+
+
+def _by_shape(group: TensorGroup) -> int:
+    """The elements of a group; where all sizes are plain numbers, still as count times shape."""
+    sizes = [*([group.count] if group.count > 1 else []), *group.shape]
+    if isinstance(group.numel, Term) or len(sizes) < 2:
+        return group.numel
+    return Term.make(group.numel, " * ".join(map(str, sizes)), {})

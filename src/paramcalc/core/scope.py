@@ -138,7 +138,10 @@ class Globals(dict[str, Any]):
         value = self._value(field)
         if field.nested is None or not isinstance(value, Mapping) or self.find_spec is None:
             return value
-        model_type = value.get("model_type") or field.nested
+        model_type = value.get("model_type")
+        if model_type in (None, self.spec.name):
+            # Older files call a part by the name of the whole.
+            model_type = field.nested
         return NestedConfiguration(value, str(model_type), self.find_spec, symbolic=self.symbolic)
 
     def _value(self, field: Field) -> Any:

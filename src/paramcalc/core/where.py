@@ -19,6 +19,8 @@ class Where(NamedTuple):
     """Copies that run for one token."""
     fused: int | None = None
     """Experts that run, where the first dimension of a tensor counts experts."""
+    fused_bounded: bool = False
+    """``fused`` comes from a configuration, which may say more than there are: then all run."""
 
     def down(self, name: str) -> Where:
         """Below a module; a name that is a number is an index."""

@@ -217,8 +217,8 @@ def _records(table: Table, columns: Sequence[Column], cells: Cells, width: int) 
 
 
 def middle(name: str, width: int) -> str:
-    """A name shortened in its middle, so that both ends tell what it is."""
+    """A name shortened in its middle; the end, where most of them differ, keeps more."""
     if len(name) <= width:
         return name
-    left = (width - 1) // 2
+    left = (width - 1) // 3
     return f"{name[:left]}…{name[-(width - 1 - left) :]}" if width > 2 else name[:width]
