@@ -55,12 +55,12 @@ def parse_range(text: str) -> tuple[int, int]:
     >>> parse_range("7b..14b"), parse_range("10b")
     ((7000000000, 14000000000), (9000000000, 11000000000))
     """
-    low, dots, high = text.partition("..")
+    low, gap, high = text.partition("..")
     first = parse_count(low) if low.strip() else 0
     last = parse_count(high) if high.strip() else _MOST_PARAMETERS
     if first is None or last is None or not text.strip(" ."):
         raise ParamcalcError(f"`{shorten(text)}` is no range of sizes", "write `7b..14b` or `7b`")
-    return (first, last) if dots else (first - first // 10, first + first // 10)
+    return (first, last) if gap else (first - first // 10, first + first // 10)
 
 
 def parse_bytes(text: str, *, card: bool = False) -> int:

@@ -621,10 +621,9 @@ def test_a_folder_without_data_files_is_an_error(tmp_path: Path) -> None:
         check_files([str(tmp_path)])
 
 
-def test_a_file_that_is_not_there_is_a_problem_of_it(tmp_path: Path) -> None:
-    checked = check_file(str(tmp_path / "absent.yaml"))
-    assert checked.kind == "unreadable"
-    assert "cannot read" in checked.problems[0].message
+def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ParamcalcError, match="cannot read"):
+        check_file(str(tmp_path / "absent.yaml"))
 
 
 # What is wrong with an entry of PARAMCALC_DATA is told when the entry is used.

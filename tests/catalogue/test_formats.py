@@ -23,10 +23,8 @@ FORMATS = {name: entry for name, entry in ENTRIES.items() if "recipe" not in ent
 
 # sizeof() of every block struct, compiled from ggml-common.h (ggml-org/ggml d99724f2, August 2026)
 with (ROOT / "tests" / "data" / "ggml_types.csv").open(encoding="utf-8", newline="") as file:
-    GGML = {
-        row["type"]: (int(row["block_elements"]), int(row["block_bytes"]))
-        for row in csv.DictReader(file)
-    }
+    ROWS = list(csv.DictReader(file))
+GGML = {row["type"]: (int(row["block_elements"]), int(row["block_bytes"])) for row in ROWS}
 
 # (name as people write it, bytes of 1,024 elements) by the definition of each format
 DEFINITIONS = [
@@ -75,6 +73,11 @@ def test_every_ggml_type_is_there_with_its_block(ggml_type: str) -> None:
         assert block(ggml_type) == GGML[ggml_type]
 
 
+def test_every_ggml_type_has_its_number() -> None:
+    found = {name: entry["ggml_id"] for name, entry in FORMATS.items() if "ggml_id" in entry}
+    assert found == {LOOK_UP[normal(row["type"])]: int(row["id"]) for row in ROWS}
+
+
 @pytest.mark.parametrize(("name", "stored_bytes"), DEFINITIONS)
 def test_bytes_of_1024_elements(name: str, stored_bytes: int) -> None:
     numel, size = block(name)
@@ -95,7 +98,7 @@ def test_a_format_has_exact_positive_integers(name: str) -> None:
 def test_a_format_keeps_to_the_grammar_of_the_header(name: str) -> None:
     entry = FORMATS[name]
     required = {"block_numel", "block_bytes", "kind", "description", "source"}
-    assert required <= entry.keys() <= required | {"aliases"}
+    assert required <= entry.keys() <= required | {"aliases", "ggml_id"}
     assert entry["kind"] in {"float", "integer", "block"}
 
 

@@ -153,7 +153,7 @@ def test_closed_streams() -> None:
 def test_standard_input_that_is_closed(command: str) -> None:
     found = in_bash(f"paramcalc {command} <&-")
     assert "standard input is closed" in found.stdout + found.stderr
-    assert found.returncode == (2 if command == "count -" else 1)
+    assert found.returncode == 2
     assert "Traceback" not in found.stderr
 
 

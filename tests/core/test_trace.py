@@ -47,6 +47,11 @@ a, b, c = Term.named("a", 7), Term.named("b", 3), Term.named("c", 2)
         ((a + b) * c, "(a + b) * c"),
         (a * (b * c), "a * b * c"),
         (a * (b // c), "a * (b // c)"),
+        (a * (b * (a // c)), "a * b * (a // c)"),
+        (a * (b // c * a), "a * (b // c * a)"),
+        (a * ((b + c) * a), "a * (b + c) * a"),
+        (a - b * c, "a - b * c"),
+        (a - b // c, "a - b // c"),
         (a * (b % c), "a * (b % c)"),
         (a * b // c, "a * b // c"),
         (a // (b * c), "a // (b * c)"),
@@ -95,6 +100,7 @@ def test_a_name_never_stands_for_two_values() -> None:
     term = a * other
     assert isinstance(term, Term)
     assert (term.formula, term.values, int(term)) == ("a * 100", {"a": 7}, 700)
+    assert trace.call("max", 7, a) is a
     assert isinstance(largest := trace.call("max", 100, a, other), Term)
     assert (largest.formula, largest.values) == ("max(a, 100)", {"a": 7})
 

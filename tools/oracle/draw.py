@@ -152,20 +152,23 @@ def change_list(rng: random.Random, config_class: Any, keys: Tree) -> None:
     """Change one list of the resolved configuration, at the length that it has there."""
     tree = plain(config_class(**json.loads(json.dumps(keys))))
     places = [
-        (target, name, value)
+        (target, name, value, values)
         for _, values, target in nested(config_class, tree, keys)
         for name, value in values.items()
         if isinstance(value, list) and value and not SKIPPED.search(name)
     ]
     if places:
-        target, name, value = rng.choice(places)
-        target()[name] = other_list(rng, name, value)
+        target, name, value, values = rng.choice(places)
+        has_window = name == "layer_types" and "sliding_window" in values
+        target()[name] = other_list(rng, name, value, LAYER_TYPES if has_window else ())
 
 
-def other_list(rng: random.Random, name: str, value: list[Any]) -> list[Any]:
-    """Another list of the same length."""
+def other_list(
+    rng: random.Random, name: str, value: list[Any], words: tuple[str, ...]
+) -> list[Any]:
+    """Another list of the same length; ``words`` are some that it may hold."""
     if all(isinstance(entry, str) for entry in value):
-        known = sorted({*value, *(LAYER_TYPES if name == "layer_types" else ())})
+        known = sorted({*value, *words})
         return [rng.choice(known) for _ in value]
     if all(isinstance(entry, bool) for entry in value):
         return [rng.random() < 0.5 for _ in value]

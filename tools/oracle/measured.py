@@ -1,5 +1,7 @@
 """What a transformers model on the meta device owns, counted as paramcalc counts."""
 
+# ruff: noqa: E402 - transformers reads the environment when it is imported
+
 from __future__ import annotations
 
 import logging
@@ -39,7 +41,7 @@ LISTS = ("experts", "routed_experts", "local_experts")
 def build(cls: Any, config: Any) -> Any:
     """The model of a class, without memory for its tensors."""
     with torch.device("meta"):
-        return cls._from_config(config)  # noqa: SLF001 - its way
+        return cls._from_config(config)
 
 
 def measure(model: Any) -> dict[str, Any]:
@@ -98,13 +100,13 @@ def stored(model: Any) -> dict[str, tuple[int, ...]]:
 
 def tables(model: Any) -> int:
     """Parameters of lookup tables; tied ones once."""
-    found = {}
+    found: dict[int, int] = {}
     for module in filter(is_table, model.modules()):
         found |= {id(p): p.numel() for p in module.parameters(recurse=False)}
     return sum(found.values())
 
 
-def active(model: Any, total: int) -> int | None:
+def active(model: Any, total: int) -> Any:
     """Parameters that run for a token; None where experts are but nothing says how many run."""
     routed = {id(p): (p.numel(), experts) for p, experts in experts_of(model)}
     if not routed:
@@ -124,10 +126,12 @@ def experts_of(model: Any) -> Iterator[tuple[Any, int]]:
         if isinstance(module, (nn.ModuleList, nn.ModuleDict)):
             if last in LISTS or kind.endswith("Experts"):
                 yield from ((parameter, len(module)) for parameter in module.parameters())
-        elif "hared" not in kind + last and (
-            kind.endswith(("Experts", "ExpertGLU", "ExpertsGLU")) or last in LISTS[:2]
-        ):
+        elif "hared" in last:
+            continue
+        elif kind.endswith(("Experts", "ExpertGLU", "ExpertsGLU")):
             yield from fused(module)
+        elif last in LISTS[:2]:  # may hold a router too
+            yield from (found for found in fused(module) if found[0].dim() == 3)
 
 
 def fused(module: Any) -> Iterator[tuple[Any, int]]:
@@ -136,7 +140,7 @@ def fused(module: Any) -> Iterator[tuple[Any, int]]:
     count = next((getattr(module, name) for name in names), None)
     for parameter in module.parameters():
         first = parameter.shape[0] if parameter.dim() else 0
-        if count is None and parameter.dim() == 3:
+        if parameter.dim() == 3:
             yield parameter, first
         elif count and (first == count or (parameter.dim() == 2 and first % count == 0)):
             yield parameter, count

@@ -151,7 +151,7 @@ def main() -> None:
     text = json.dumps(recorded, separators=(",", ":"))
     path.write_bytes(gzip.compress(text.encode(), mtime=0))
     kinds, cases = len(recorded["signatures"]), len(recorded["accepted"])
-    print(f"{kinds} kinds, {cases} calls taken, {len(recorded['refused'])} refused")  # noqa: T201
+    print(f"{kinds} kinds, {cases} calls taken, {len(recorded['refused'])} refused")
 
 
 if __name__ == "__main__":

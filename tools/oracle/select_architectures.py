@@ -89,7 +89,7 @@ def active(row: Row) -> int | None:
     """Parameters that run for a token; None where the number of experts that run was not found."""
     if row.get("moe") and "active_params" not in row:
         return None
-    found: int = row.get("active_params", row["total_params"])
+    found: int | None = row.get("active_params", row["total_params"])
     return found
 
 

@@ -21,7 +21,7 @@ from paramcalc.catalogue.files import read_standard_input, read_text
 from paramcalc.catalogue.places import place_of
 from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.catalogue.strict_yaml import locate
-from paramcalc.errors import ParamcalcError, Place, Problem, shorten
+from paramcalc.errors import ParamcalcError, Problem, shorten
 
 MOST_PROBLEMS = 50
 STANDARD_INPUT = "-"
@@ -87,14 +87,10 @@ def _files(name: str) -> list[str]:
 
 
 def check_file(name: str) -> Checked:
-    """One file, or ``-``; what cannot be read at all is a problem like any other."""
-    shown = "standard input" if name == STANDARD_INPUT else name
-    try:
-        text = read_standard_input() if name == STANDARD_INPUT else read_text(name)
-    except ParamcalcError as error:
-        place = Place(shown, 1, 1)
-        return Checked(shown, UNREADABLE, 0, tuple(p._replace(place=place) for p in error.problems))
-    return check_text(text, shown)
+    """One file, or ``-``. Raises `ParamcalcError` if it cannot be opened: there is no answer."""
+    if name == STANDARD_INPUT:
+        return check_text(read_standard_input(), "standard input")
+    return check_text(read_text(name), name)
 
 
 def check_text(text: str, file: str) -> Checked:

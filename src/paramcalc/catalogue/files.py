@@ -5,21 +5,32 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 from paramcalc.errors import ParamcalcError, shorten
 
 MOST_BYTES = 16_000_000
 """A configuration or a spec is never larger; models.yaml with 10,000 entries is not."""
+_BINARY = getattr(os, "O_BINARY", 0)
 
 
 def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_BYTES) -> str:
     """The text of a file; raises `ParamcalcError` for whatever cannot be read as text."""
+    with opened(path) as file:
+        content = file.read(most_bytes + 1)
+    return decode(content, shorten(str(path), 200), most_bytes)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A regular file to read from; whatever goes wrong with it is a `ParamcalcError`."""
     name = shorten(str(path), 200)
     try:
-        # O_NONBLOCK: opening a FIFO must not wait for a writer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        descriptor = _descriptor(path, name)
         try:
             mode = os.fstat(descriptor).st_mode
             if stat.S_ISDIR(mode):
@@ -27,14 +38,19 @@ def read_text(path: str | os.PathLike[str], most_bytes: int = MOST_BYTES) -> str
             if not stat.S_ISREG(mode):
                 raise ParamcalcError(f"`{name}` is not a regular file")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                content = file.read(most_bytes + 1)
+                yield file
         finally:
             os.close(descriptor)
     except OSError as error:
         raise ParamcalcError(f"cannot read `{name}`: {_reason(error)}") from None
+
+
+def _descriptor(path: str | os.PathLike[str], name: str) -> int:
+    try:
+        # O_NONBLOCK: opening a FIFO must not wait for a writer.
+        return os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
     except ValueError:
         raise ParamcalcError(f"`{name}` is no file name") from None
-    return decode(content, name, most_bytes)
 
 
 def is_file(path: Path) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from paramcalc.catalogue.files import find_data, read_text
 from paramcalc.catalogue.table import Table
 
-MODELS = Table("models.yaml")
+MODELS = Table("models.yaml", prefixes=True)
 
 
 @lru_cache(maxsize=1)

@@ -249,6 +249,8 @@ class NumberFormat(Strict):
     """Bytes of one block with everything inside it: values, scales, minima."""
     kind: Literal["float", "integer", "block"] | None = None
     """Whether elements stand for themselves, or share a scale."""
+    ggml_id: Annotated[int, Field(ge=0, le=255)] | None = None
+    """The number that a GGUF file calls it by."""
     aliases: list[Text] = []
     """Other names of the same storage."""
     description: Text | None = None

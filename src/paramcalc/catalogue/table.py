@@ -45,8 +45,10 @@ def normal(name: str) -> str:
 class Table:
     """The entries of all data files called ``file``, the user's own first."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, *, prefixes: bool = False) -> None:
         self.file = file
+        self.prefixes = prefixes
+        """A unique beginning of a name is enough."""
 
     @property
     def texts(self) -> tuple[tuple[Path, str], ...]:
@@ -84,7 +86,7 @@ class Table:
         return _spellings(self.texts)
 
     def _by_prefix(self, wanted: str) -> tuple[Path, str] | None:
-        if len(wanted) < _SHORTEST_PREFIX:
+        if not self.prefixes or len(wanted) < _SHORTEST_PREFIX:
             return None
         found = {entry for key, entry in self.spellings().items() if key.startswith(wanted)}
         return found.pop() if len(found) == 1 else None

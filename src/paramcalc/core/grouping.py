@@ -33,13 +33,13 @@ def grouped(tensors: Iterable[StoredTensor]) -> list[TensorGroup]:
     """
     found: dict[tuple[object, ...], tuple[StoredTensor, list[Indices]]] = {}
     for tensor in tensors:
-        template, indices = _template(tensor.name)
+        template, indices = template_of(tensor.name)
         key = (template, *tensor[1:])
         found.setdefault(key, (tensor._replace(name=template), []))[1].append(indices)
     return [_group(tensor, box) for tensor, indices in found.values() for box in _boxes(indices)]
 
 
-def _template(name: str) -> tuple[str, Indices]:
+def template_of(name: str) -> tuple[str, Indices]:
     """A name with its numbers taken out: ``layers.{}.weight`` and ``(7,)``."""
     parts, indices = [], []
     for part in name.split("."):

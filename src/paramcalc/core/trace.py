@@ -16,8 +16,9 @@ from collections.abc import Callable, Mapping
 from keyword import iskeyword
 from typing import NamedTuple
 
-# Python's own precedence: how tightly the operator binds.
-_SUM, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 9
+# How tightly an operator binds. Python has * // and % on one level; apart from the others, a pure
+# product needs no parentheses behind a *.
+_SUM, _QUOTIENT, _PRODUCT, _POWER, _ATOM = 1, 2, 3, 4, 9
 
 
 class Step(NamedTuple):
@@ -57,34 +58,34 @@ class Term(int):
         return cls.make(value, name, {name: int(value)})
 
     def __add__(self, other: int) -> int:
-        return _combine(self, "+", other, _SUM)
+        return _combine(self, "+", other)
 
     def __radd__(self, other: int) -> int:
-        return _combine(other, "+", self, _SUM)
+        return _combine(other, "+", self)
 
     def __sub__(self, other: int) -> int:
-        return _combine(self, "-", other, _SUM)
+        return _combine(self, "-", other)
 
     def __rsub__(self, other: int) -> int:
-        return _combine(other, "-", self, _SUM)
+        return _combine(other, "-", self)
 
     def __mul__(self, other: int) -> int:
-        return _combine(self, "*", other, _PRODUCT)
+        return _combine(self, "*", other)
 
     def __rmul__(self, other: int) -> int:
-        return _combine(other, "*", self, _PRODUCT)
+        return _combine(other, "*", self)
 
     def __floordiv__(self, other: int) -> int:
-        return _combine(self, "//", other, _PRODUCT)
+        return _combine(self, "//", other)
 
     def __rfloordiv__(self, other: int) -> int:
-        return _combine(other, "//", self, _PRODUCT)
+        return _combine(other, "//", self)
 
     def __mod__(self, other: int) -> int:
-        return _combine(self, "%", other, _PRODUCT)
+        return _combine(self, "%", other)
 
     def __rmod__(self, other: int) -> int:
-        return _combine(other, "%", self, _PRODUCT)
+        return _combine(other, "%", self)
 
     def __neg__(self) -> int:
         return 0 - self
@@ -96,31 +97,45 @@ class Term(int):
         return _power(other, self)
 
 
-_OPERATORS: Mapping[str, Callable[[int, int], int]] = {
-    "+": int.__add__,
-    "-": int.__sub__,
-    "*": int.__mul__,
-    "//": int.__floordiv__,
-    "%": int.__mod__,
+class _Operator(NamedTuple):
+    apply: Callable[[int, int], int]
+    left: int
+    """How tightly the left side must bind to stand without parentheses."""
+    right: int
+
+
+_OPERATORS: Mapping[str, _Operator] = {
+    "+": _Operator(int.__add__, _SUM, _SUM),
+    "-": _Operator(int.__sub__, _SUM, _QUOTIENT),
+    "*": _Operator(int.__mul__, _QUOTIENT, _PRODUCT),
+    "//": _Operator(int.__floordiv__, _QUOTIENT, _POWER),
+    "%": _Operator(int.__mod__, _QUOTIENT, _POWER),
 }
 
 
-def _combine(left: int, operator: str, right: int, binding: int) -> int:
+def _combine(left: int, sign: str, right: int) -> int:
     if not (_is_whole(left) and _is_whole(right)):
         return NotImplemented  # type: ignore[no-any-return]
     left, right = _agreeing(left, right)
     # 1 * x and x + 0 are how a fold starts; a reader does not want to see them.
-    if operator == "*" and (left == 1 and not isinstance(left, Term)):
+    if sign == "*" and (left == 1 and not isinstance(left, Term)):
         return right
-    if operator in "+-" and right == 0 and not isinstance(right, Term):
+    if sign in "+-" and right == 0 and not isinstance(right, Term):
         return left
-    if operator == "+" and left == 0 and not isinstance(left, Term):
+    if sign == "+" and left == 0 and not isinstance(left, Term):
         return right
-    value = _OPERATORS[operator](left, right)
-    # The right side of - // % needs parentheses at equal binding; + and * do not.
-    tighter = binding if operator in "+*" else binding + 1
-    formula = f"{_text(left, binding)} {operator} {_text(right, tighter, operator)}"
-    return Term.make(value, formula, {**_values(left), **_values(right)}, binding)
+    operator = _OPERATORS[sign]
+    formula = f"{_text(left, operator.left)} {sign} {_text(right, operator.right)}"
+    values = {**_values(left), **_values(right)}
+    return Term.make(operator.apply(left, right), formula, values, _binding(sign, left))
+
+
+def _binding(sign: str, left: int) -> int:
+    if sign in "+-":
+        return _SUM
+    # What begins with a quotient, a // b * c, is no pure product.
+    pure = sign == "*" and not (isinstance(left, Term) and left.binding == _QUOTIENT)
+    return _PRODUCT if pure else _QUOTIENT
 
 
 def _is_whole(number: object) -> bool:
@@ -149,19 +164,18 @@ def _values(term: object) -> Mapping[str, int | float]:
     return term.values if isinstance(term, Term) else {}
 
 
-def _text(term: int, binding: int, operator: str = "") -> str:
+def _text(term: int, binding: int) -> str:
     if not isinstance(term, Term):
         return f"({term})" if term < 0 else str(int(term))
-    # a * (b // c) must keep its parentheses: // and % do not associate with *.
-    mixed = operator == "*" and ("//" in term.formula or "%" in term.formula)
-    mixed = mixed and term.binding == _PRODUCT
-    return f"({term.formula})" if term.binding < binding or mixed else term.formula
+    return f"({term.formula})" if term.binding < binding else term.formula
 
 
 def call(name: str, value: int, *arguments: object) -> int:
     """The result of a named function, with its call as the formula if an argument has one."""
     if not any(isinstance(argument, Term) for argument in arguments):
         return value
+    if len(arguments) == 1 and isinstance(arguments[0], Term) and arguments[0] == value:
+        return arguments[0]  # the largest of one number, and the like
     values: dict[str, int | float] = {}
     shown = []
     for argument in arguments:

@@ -3,8 +3,8 @@
 Numbers are never cut. Where space is short, columns of lesser weight go, then names are shortened
 in the middle; what is still too wide becomes several tables, and at last a few lines a row.
 
-Four styles and tables without frames need no library: a page of 45,000 rows, drawn with Rich,
-takes nine seconds, and loading it takes as long as the rest of a command.
+In a terminal Rich draws the tables. In a pipe they are plain text, one record a line, and Rich is
+not even loaded; neither is it for a table so long (45,000 tensors) that it would take seconds.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from paramcalc.report.terminal import Terminal, cells_of
 _GAP = "  "
 _SHORTEST_NAME = 12
 _NARROWEST_PROSE = 24
+_MOST_DRAWN = 2_000
+"""Rows that Rich draws in half a second."""
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32"}
 
 Cells = Mapping[str, Sequence[str]]
@@ -124,7 +126,7 @@ def _table(table: Table, terminal: Terminal, *, gib: bool) -> Iterator[Iterable[
     if not parts:
         yield _records(table, columns, cells, terminal.width)
     for part in parts:
-        yield _grid(table, part, cells, terminal.width)
+        yield _grid(table, part, cells, terminal)
 
 
 def _needed(columns: Sequence[Column], cells: Cells) -> int:
@@ -162,44 +164,62 @@ def _split(columns: Sequence[Column], cells: Cells, width: int) -> Iterator[list
     yield part
 
 
-def _grid(table: Table, columns: Sequence[Column], cells: Cells, width: int) -> Iterator[Line]:
+def _grid(
+    table: Table, columns: Sequence[Column], cells: Cells, terminal: Terminal
+) -> Iterator[Line]:
     """Titles, rows, and a rule above the total."""
+    widths = _widths(columns, cells, terminal.width)
+    titles = [column.title for column in columns]
+    rows = [(list(_padded(columns, titles, widths)), "bold")] if any(titles) else []
+    for texts, style in _rows(table, columns, cells, widths):
+        # Folded prose makes several lines of a row.
+        lines = zip_longest(*(text.split("\n") for text in texts), fillvalue="")
+        rows += [(list(_padded(columns, line, widths)), style) for line in lines]
+    if terminal.draws and len(rows) <= _MOST_DRAWN:
+        from paramcalc.report.rich_grid import drawn
+
+        yield from ((line, "") for line in drawn(rows, colour=terminal.colour))
+        return
+    yield from ((_GAP.join(texts), style) for texts, style in rows)
+
+
+def _widths(columns: Sequence[Column], cells: Cells, width: int) -> list[int]:
+    """The widths of the columns; what is left over belongs to the words."""
     widths = [_width(column, cells) for column in columns]
     spare = width - _needed(columns, cells)
     for number, column in enumerate(columns):
-        if column.kind == PROSE:  # what is left belongs to the words
+        if column.kind == PROSE:
             widest = max(map(cells_of, cells[column.key]), default=0)
             widths[number] = min(widest, widths[number] + spare)
-    if any(column.title for column in columns):
-        yield _joined(columns, [column.title for column in columns], widths), "bold"
-    rows = [*table.rows, *([table.total] if table.total else [])]
-    for number, row in enumerate(rows):
+    return widths
+
+
+def _rows(
+    table: Table, columns: Sequence[Column], cells: Cells, widths: Sequence[int]
+) -> Iterator[tuple[list[str], str]]:
+    """The cells of each row and its style; prose is folded at its column's width."""
+    for number, row in enumerate([*table.rows, *([table.total] if table.total else [])]):
         if row is table.total:
-            yield _GAP.join("─" * width for width in widths), "dim"
+            yield ["─" * width for width in widths], "dim"
         texts = [cells[column.key][number] for column in columns]
-        for line in _wrapped(columns, texts, widths):
-            yield _joined(columns, line, widths), row.style
+        yield (
+            [
+                "\n".join(textwrap.wrap(text, width, break_on_hyphens=False))
+                if column.kind == PROSE
+                else text
+                for column, text, width in zip(columns, texts, widths, strict=True)
+            ],
+            row.style,
+        )
 
 
-def _wrapped(
+def _padded(
     columns: Sequence[Column], texts: Sequence[str], widths: Sequence[int]
-) -> Iterable[Sequence[str]]:
-    """A row as lines: more than one only where prose is folded."""
-    if all(column.kind != PROSE for column in columns):
-        return [texts]
-    parts = [
-        textwrap.wrap(text, width, break_on_hyphens=False) if column.kind == PROSE else [text]
-        for column, text, width in zip(columns, texts, widths, strict=True)
-    ]
-    return zip_longest(*parts, fillvalue="")
-
-
-def _joined(columns: Sequence[Column], texts: Sequence[str], widths: Sequence[int]) -> str:
-    padded = []
+) -> Iterator[str]:
+    """Each text as wide as its column; numbers stand at the right."""
     for column, text, width in zip(columns, texts, widths, strict=True):
         blanks = " " * (width - cells_of(text))
-        padded.append(blanks + text if column.is_right else text + blanks)
-    return _GAP.join(padded)
+        yield blanks + text if column.is_right else text + blanks
 
 
 def _records(table: Table, columns: Sequence[Column], cells: Cells, width: int) -> Iterator[Line]:

@@ -25,6 +25,11 @@ class Terminal(NamedTuple):
     width: int
     colour: bool
 
+    @property
+    def draws(self) -> bool:
+        """Tables are for eyes, so that a library may take its time over them."""
+        return self.is_terminal or self.colour
+
 
 def terminal(colour: str = "auto") -> Terminal:
     """How to write to standard output. ``colour``: auto, always or never."""

@@ -18,7 +18,11 @@ from paramcalc.sources.layer_spec import model_from_text, model_from_tree
 from paramcalc.sources.size import model_of_size, unknown_tensors, with_cache_of
 from paramcalc.units import parse_count
 
-_FILE_ENDINGS = (".yaml", ".yml", ".json")
+CHECKPOINT_ENDINGS = (
+    *(".safetensors", ".safetensors.index.json", ".gguf"),
+    *(".bin", ".pt", ".pth", ".ckpt", ".bin.index.json"),
+)
+_FILE_ENDINGS = (".yaml", ".yml", ".json", *CHECKPOINT_ENDINGS)
 CONFIGURATION_FILE = "config.json"
 MOST_PARAMETERS = 10**18
 
@@ -121,6 +125,12 @@ def _with_like(model: Model, like: str | None) -> Model:
 
 
 def _from_path(path: Path, reading: Reading) -> Model:
+    if path.name.endswith(CHECKPOINT_ENDINGS) or is_folder(path):
+        from paramcalc.sources.checkpoint import model_from_path  # only where there may be one
+
+        model = model_from_path(path, reading)
+        if model is not None:
+            return model
     if is_folder(path):
         if not is_file(path / CONFIGURATION_FILE):
             name = shorten(str(path), 200)

@@ -1,0 +1,70 @@
+"""A checkpoint by its path: which reader takes it. Weights themselves are never read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from paramcalc.catalogue.files import is_folder
+from paramcalc.core.model import Model
+from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.configuration import Reading
+from paramcalc.sources.folder import CONFIGURATION, names_in
+
+GGUF = ".gguf"
+PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+PICKLE_INDEX = ".bin.index.json"
+
+
+def model_from_path(path: Path, reading: Reading) -> Model | None:
+    """The model in a file or a folder; None for a folder that holds no weights."""
+    name = shorten(str(path), 200)
+    if is_folder(path):
+        return _from_folder(path, name, reading)
+    if path.name.endswith(PICKLE_INDEX):
+        raise _only_names(name)
+    if path.name.endswith(PICKLES):
+        raise _pickle(name)
+    if path.name.endswith(GGUF):
+        from paramcalc.sources.gguf_model import model_from_gguf
+
+        return model_from_gguf(path, name, reading)
+    from paramcalc.sources import shards
+    from paramcalc.sources.stored import model_from_checkpoint
+
+    index = path.name.endswith(shards.INDEX_ENDING)
+    found = shards.from_index(path) if index else shards.from_file(path)
+    return model_from_checkpoint(found, name, reading)
+
+
+def _from_folder(folder: Path, name: str, reading: Reading) -> Model | None:
+    names = names_in(folder)
+    if any(file.endswith(".safetensors") for file in names):
+        from paramcalc.sources import shards
+        from paramcalc.sources.stored import model_from_checkpoint
+
+        found = shards.from_folder(folder)
+        return found and model_from_checkpoint(found, name, reading)
+    files = [file for file in names if file.endswith(GGUF)]
+    if files:
+        from paramcalc.sources.gguf_model import model_from_gguf
+        from paramcalc.sources.gguf_parts import first_of
+
+        return model_from_gguf(first_of(folder, files), name, reading)
+    pickles = [file for file in names if file.endswith(PICKLES)]
+    if pickles and CONFIGURATION not in names:
+        raise _pickle(shorten(str(folder / pickles[0]), 200))
+    return None
+
+
+def _pickle(name: str) -> ParamcalcError:
+    return ParamcalcError(
+        f"`{name}` is a pickle, which can run code when it is opened: it is not read",
+        f"give the model's {CONFIGURATION}, or convert the file to safetensors",
+    )
+
+
+def _only_names(name: str) -> ParamcalcError:
+    return ParamcalcError(
+        f"`{name}` holds names of tensors, but no shapes; they are in pickles, which are not read",
+        f"give the model's {CONFIGURATION}, or convert the files to safetensors",
+    )

@@ -1,0 +1,161 @@
+"""Quantised checkpoints: which tensors are containers, and what is packed in them.
+
+The schemes are data, ``containers.yaml``; here is what their rules mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import prod
+from typing import Any, NamedTuple
+
+from paramcalc.catalogue.rules import expression, rules
+from paramcalc.errors import ParamcalcError
+
+FILE = "containers.yaml"
+SECTION = "quantization_config"
+OLD_FILE = "quantize_config.json"
+"""Where GPTQ's first tools wrote what is a section of config.json now."""
+
+Shape = tuple[int, ...]
+
+
+class Container(NamedTuple):
+    """What is packed in the tensors whose names have a certain ending."""
+
+    ending: str
+    of: str
+    types: frozenset[str]
+    elements: int
+    containers: int | None
+    """So many ``elements`` are in so many elements of the tensor; None if that is not known."""
+    axis: int = -1
+    transposed: bool = False
+    joined: bool = False
+    flat: bool = False
+
+    def parameter(self, name: str) -> str:
+        """The name of the parameter that is packed in the tensor called ``name``."""
+        return name.removesuffix(self.ending) + self.of
+
+    def logical(self, shape: Shape) -> Shape | None:
+        """The shape of what is packed; None if it cannot be told.
+
+        >>> packed = Container(".qweight", ".weight", frozenset(), 32, 4, axis=0, transposed=True)
+        >>> packed.logical((512, 1024))
+        (1024, 4096)
+        """
+        if not self.containers or not shape or self.joined >= len(shape):
+            return None
+        if self.flat:
+            return (prod(shape) * self.elements // self.containers,)
+        sizes = list(shape)
+        sizes[self.axis] = sizes[self.axis] * self.elements // self.containers
+        if self.joined:
+            sizes[-2:] = [sizes[-2] * sizes[-1]]
+        return tuple(reversed(sizes) if self.transposed else sizes)
+
+
+class Scheme(NamedTuple):
+    """How one checkpoint is packed."""
+
+    name: str
+    containers: tuple[Container, ...] = ()
+    buffers: tuple[str, ...] = ()
+    is_known: bool = True
+    """The checkpoint says how it is packed, and there is a rule for that."""
+
+    def container(self, name: str, dtype: str) -> Container | None:
+        """The rule for a tensor; None if it is stored as it is."""
+        for container in self.containers:
+            if name.endswith(container.ending) and dtype in container.types:
+                return container
+        return None
+
+    def is_buffer(self, name: str) -> bool:
+        """The tensor holds scales, zeros or the like."""
+        return name.endswith(self.buffers)
+
+
+def scheme_of(
+    configuration: Mapping[str, Any] | None, old: Mapping[str, Any] | None = None
+) -> Scheme | None:
+    """The scheme that a configuration names; None if it names none."""
+    quantization = _quantization(configuration or {})
+    if quantization is None and old is not None:
+        quantization = {"quant_method": "gptq", **old}
+    if quantization is None:
+        return None
+    method = str(quantization.get("quant_method") or "").lower()
+    for name, rule in _schemes():
+        if method in rule["methods"]:
+            fields = _fields(rule.get("fields", {}), quantization)
+            if expression(rule.get("when", True)).holds(fields):
+                return _scheme(name, rule, fields)
+    return Scheme(method, is_known=False)
+
+
+def _schemes() -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return ((name, rule) for name, rule in rules(FILE).items() if not name.startswith("_"))
+
+
+def packed_endings() -> tuple[str, ...]:
+    """Endings of containers in any scheme."""
+    endings = (ending for _, rule in _schemes() for ending in rule["containers"])
+    return tuple(dict.fromkeys(endings))
+
+
+def _quantization(configuration: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Its section of the configuration, or of a nested one (a language model with eyes)."""
+    nested = (value for value in configuration.values() if isinstance(value, Mapping))
+    for mapping in (configuration, *nested):
+        for key in (SECTION, "compression_config"):
+            if isinstance(found := mapping.get(key), Mapping):
+                return {"quant_method": "compressed-tensors", **found} if "c" == key[0] else found
+    return None
+
+
+def _fields(paths: Mapping[str, str], quantization: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _at(quantization, path.split(".")) for name, path in paths.items()}
+
+
+def _at(value: Any, path: Iterable[str]) -> Any:
+    """What stands at a path; after ``*`` what all keys agree on."""
+    path = list(path)
+    if not path:
+        return value if isinstance(value, (int, float, str)) else None
+    if not isinstance(value, Mapping):
+        return None
+    if path[0] != "*":
+        return _at(value.get(path[0]), path[1:])
+    found = {_at(inner, path[1:]) for inner in value.values()} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def _scheme(name: str, rule: Mapping[str, Any], fields: Mapping[str, Any]) -> Scheme:
+    # Longer endings first: `.weight_packed` is not what `_packed` means.
+    endings = sorted(rule["containers"].items(), key=lambda item: -len(item[0]))
+    containers = tuple(_container(ending, given, fields) for ending, given in endings)
+    return Scheme(name, containers, tuple(rule["buffers"]))
+
+
+def _container(ending: str, given: Mapping[str, Any], fields: Mapping[str, Any]) -> Container:
+    return Container(
+        ending,
+        given["of"],
+        frozenset(given["types"]),
+        expression(given["elements"])(fields),
+        _count(expression(given["in"])(fields)),
+        given.get("axis", -1),
+        given.get("transposed", False),
+        given.get("joined", False),
+        given.get("flat", False),
+    )
+
+
+def _count(value: Any) -> int | None:
+    if value is None:
+        return None
+    if type(value) is not int or not 1 <= value <= 64:
+        raise ParamcalcError(f"`{SECTION}` says that an element has {value!s:.20} bits")
+    return value

@@ -1,0 +1,260 @@
+"""The header of one ``.safetensors`` file: which tensors it says it holds, checked against itself.
+
+Eight bytes of length, so many bytes of JSON, then the data. Only the header is read, and it is read
+entry by entry, so that a stranger's header costs no more than its own size.
+Source: huggingface/safetensors, README (Format) and safetensors/src/tensor.rs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from math import prod
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from paramcalc.catalogue.files import opened
+from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.tensor_names import checked_name
+
+LARGEST_HEADER = 100_000_000
+"""Bytes of a header, by the format's own reader."""
+MOST_HEADER_BYTES = 40_000_000
+"""What is read of it here: 100,000 tensors take some 12 million bytes."""
+MOST_TENSORS = 100_000
+"""In one file. The largest published models have some 200,000, in dozens of files."""
+MOST_DIMENSIONS = 32
+METADATA = "__metadata__"
+
+BITS = {
+    "BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8,
+    "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+    "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
+    "C64": 64, "F64": 64, "I64": 64, "U64": 64,
+}
+"""Bits of an element, by the format's names (safetensors 0.8, tensor.rs, Dtype)."""
+
+_S = rb"[ \t\r\n]*+"
+_STRING = rb'"([^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+)"'
+_PLAIN = rb'"[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+"'
+_KEY = re.compile(_S + _STRING + _S + rb":" + _S)
+# As every writer writes it; anything else takes the slower way.
+_TENSOR = re.compile(
+    rb'\{"dtype":"([A-Z0-9_]{2,20})","shape":\[([0-9, ]{0,999})\],'
+    rb'"data_offsets":\[([0-9]{1,19}), ?([0-9]{1,19})\]\}'
+)
+_VALUE = re.compile(rb"\{[^{}]{0,4000}\}")
+_PAIR = _S + _PLAIN + _S + rb":" + _S + _PLAIN + _S
+_STRINGS = re.compile(rb"\{(?:" + _PAIR + rb"(?:," + _PAIR + rb")*+)?+" + _S + rb"\}")
+_NEXT = re.compile(_S + rb"([,}])")
+
+
+class Stored(NamedTuple):
+    """One tensor as the header describes it."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size: int
+    """Bytes."""
+
+
+def read_header(path: Path) -> list[Stored]:
+    """The tensors of a file, in the order of their data; raises `ParamcalcError` for any lie."""
+    name = shorten(path.name, 100)
+    with opened(path) as file:
+        header, data_size = _header(file, name)
+    try:
+        return list(_tensors(header, data_size))
+    except ParamcalcError as error:
+        first = error.problems[0]
+        raise ParamcalcError(f"`{name}`: {first.message}", first.hint) from None
+
+
+def _header(file: BinaryIO, name: str) -> tuple[bytes, int]:
+    """The bytes of the header, and how many bytes of data follow."""
+    size = os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    if len(start) < 8:
+        raise ParamcalcError(f"`{name}` is too short for a safetensors file: {size:,} bytes")
+    length = int.from_bytes(start, "little")
+    if length > LARGEST_HEADER:
+        raise ParamcalcError(
+            f"`{name}` is no safetensors file: its header would have {length:,} bytes",
+            "a file that was fetched with git may be a pointer; fetch it with git-lfs",
+        )
+    if length > size - 8:
+        raise ParamcalcError(
+            f"`{name}` breaks off: a header of {length:,} bytes in a file of {size:,}",
+            "the download may be incomplete",
+        )
+    if length > MOST_HEADER_BYTES:
+        raise ParamcalcError(f"`{name}` has a header of {length:,} bytes, too large to look at")
+    header = file.read(length)
+    if len(header) < length:
+        raise ParamcalcError(f"`{name}` breaks off in its header")
+    return header, size - 8 - length
+
+
+def _tensors(header: bytes, data_size: int) -> Iterator[Stored]:
+    """Every entry, in the order of the data, which must fill the rest of the file exactly."""
+    if header.count(b'"data_offsets"') > MOST_TENSORS:
+        raise ParamcalcError(f"more than {MOST_TENSORS:,} tensors in one file")
+    names: set[str] = set()
+    found: list[tuple[int, int, Stored]] = []
+    for name, entry in _entries(header):
+        if name in names:
+            raise ParamcalcError(f"the tensor `{shorten(name)}` is there twice")
+        names.add(name)
+        found.append(_checked(name, *entry))
+    found.sort(key=lambda row: row[:2])
+    for before, after in pairwise([(0, 0), *(row[:2] for row in found), (data_size, 0)]):
+        if before[1] != after[0]:
+            raise _misplaced(before[1], after[0], data_size, found)
+    return (row[2] for row in found)
+
+
+def _misplaced(
+    end: int, begin: int, data_size: int, found: list[tuple[int, int, Stored]]
+) -> ParamcalcError:
+    """Data of the tensors must follow each other without gaps, to the end of the file."""
+    if found and found[-1][1] > data_size:
+        return ParamcalcError(
+            f"the file breaks off: `{shorten(found[-1][2].name)}` ends at byte "
+            f"{found[-1][1]:,} of {data_size:,} bytes of data",
+            "the download may be incomplete",
+        )
+    if begin == data_size and end < data_size:
+        return ParamcalcError(f"{data_size - end:,} bytes of data belong to no tensor")
+    name = next((row[2].name for row in found if row[0] == begin), "")
+    how = "overlap those before" if begin < end else "leave a gap"
+    return ParamcalcError(f"the data of `{shorten(name)}` {how}: byte {begin:,}, not {end:,}")
+
+
+Entry = tuple[str, tuple[int, ...], int, int]
+"""dtype, shape, begin and end of the data."""
+
+
+def _entries(header: bytes) -> Iterator[tuple[str, Entry]]:
+    """Name and entry of each tensor, as they stand in the JSON."""
+    position = len(header) - len(header.lstrip(b" \t\r\n"))
+    if header[position : position + 1] != b"{":
+        raise ParamcalcError("the header is no JSON object")
+    position += 1
+    if re.compile(_S + rb"\}").match(header, position):
+        return _end(header, header.index(b"}") + 1)
+    separator = b","
+    while separator == b",":
+        key = _KEY.match(header, position)
+        if key is None:
+            raise _no_json(position)
+        name = _text(key[1])
+        if name == METADATA:
+            position = _end_of_metadata(header, key.end())
+        else:
+            entry, position = _entry(name, header, key.end())
+            yield name, entry
+        following = _NEXT.match(header, position)
+        if following is None:
+            raise _no_json(position)
+        separator, position = following[1], following.end()
+    return _end(header, position)
+
+
+def _end(header: bytes, position: int) -> None:
+    if header[position:].strip(b" \t\r\n"):
+        raise _no_json(position)
+
+
+def _no_json(position: int) -> ParamcalcError:
+    return ParamcalcError(f"the header is no JSON object of tensors (byte {position + 8:,})")
+
+
+def _text(raw: bytes) -> str:
+    """The text between the quotes of a JSON string."""
+    try:
+        text: str = json.loads(b'"' + raw + b'"') if b"\\" in raw else raw.decode()
+        text.encode()
+    except ValueError:
+        raise ParamcalcError("a name in the header is no text") from None
+    return text
+
+
+def _end_of_metadata(header: bytes, position: int) -> int:
+    """Metadata are texts, and of no use here."""
+    found = _STRINGS.match(header, position)
+    if found is None:
+        raise ParamcalcError(f"`{METADATA}` is no object of texts")
+    return found.end()
+
+
+def _entry(name: str, header: bytes, position: int) -> tuple[Entry, int]:
+    found = _TENSOR.match(header, position)
+    if found is None:
+        return _unusual(name, header, position)
+    dtype, shape, begin, end = found.groups()
+    return (dtype.decode(), _shape(name, shape), int(begin), int(end)), found.end()
+
+
+def _shape(name: str, text: bytes) -> tuple[int, ...]:
+    if not text.strip():
+        return ()
+    try:
+        return tuple(map(int, text.split(b",")))
+    except ValueError:
+        raise _no_tensor(name) from None
+
+
+def _no_tensor(name: str) -> ParamcalcError:
+    return ParamcalcError(
+        f"the entry of `{shorten(name)}` is not `dtype`, `shape` and `data_offsets`"
+    )
+
+
+def _unusual(name: str, header: bytes, position: int) -> tuple[Entry, int]:
+    """An entry with its keys in another order, or with blanks between them."""
+    found = _VALUE.match(header, position)
+    try:
+        entry = json.loads(found[0], object_pairs_hook=_once) if found else None
+    except (ValueError, RecursionError):
+        entry = None
+    if found is None or not isinstance(entry, dict) or len(entry) != 3:
+        raise _no_tensor(name)
+    dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
+    if not isinstance(dtype, str) or not _whole(shape) or not _whole(offsets) or len(offsets) != 2:
+        raise _no_tensor(name)
+    return (dtype, tuple(shape), offsets[0], offsets[1]), found.end()
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, list) and all(type(n) is int and n >= 0 for n in value)
+
+
+def _checked(
+    name: str, dtype: str, shape: tuple[int, ...], begin: int, end: int
+) -> tuple[int, int, Stored]:
+    """An entry whose size is that of its shape and type."""
+    checked_name(name)
+    bits = BITS.get(dtype)
+    if bits is None:
+        raise ParamcalcError(
+            f"`{shorten(name)}` has the unknown type `{shorten(dtype)}`",
+            f"known are {', '.join(sorted(BITS))}",
+        )
+    if len(shape) > MOST_DIMENSIONS or max(shape, default=0) >= 2**63 or end >= 2**63:
+        raise ParamcalcError(f"`{shorten(name)}` is larger than any tensor can be")
+    if end < begin or bits * prod(shape) != 8 * (end - begin):
+        shown = shorten(str(list(shape)))
+        raise ParamcalcError(
+            f"`{shorten(name)}` would be {end - begin:,} bytes: {dtype} of the shape {shown}"
+        )
+    return begin, end, Stored(name, dtype, shape, end - begin)

@@ -1,0 +1,210 @@
+"""The tensors of a file and the configuration beside it, together a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fnmatch import fnmatchcase
+from math import prod
+from typing import Any, NamedTuple
+
+from paramcalc.catalogue.rules import rules
+from paramcalc.core.grouping import StoredTensor, grouped, template_of
+from paramcalc.core.model import ESTIMATED, EXACT, Model, TensorGroup
+from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.configuration import Reading, model_from_configuration
+from paramcalc.sources.containers import (
+    FILE,
+    OLD_FILE,
+    Container,
+    Scheme,
+    Shape,
+    packed_endings,
+    scheme_of,
+)
+from paramcalc.sources.folder import CONFIGURATION, json_beside
+from paramcalc.sources.safetensors import Stored
+from paramcalc.sources.shards import Checkpoint
+
+UNTRAINED_TYPES = frozenset({"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"})
+BUFFER, PARAMETER = "Buffer", "Parameter"
+
+
+class Facts(NamedTuple):
+    """What is found out about a tensor."""
+
+    shape: Shape
+    kind: str
+    trained: bool
+    is_packed: bool = False
+    """Counted as it is stored, and more may be packed in it."""
+    is_known: bool = False
+    """The architecture has this tensor."""
+
+
+def model_from_checkpoint(checkpoint: Checkpoint, name: str, reading: Reading) -> Model:
+    """A model of the tensors as stored, with what the configuration beside them says."""
+    if reading.overrides:
+        raise ParamcalcError(
+            "a checkpoint holds the tensors themselves: there is no key to set",
+            f"give its {CONFIGURATION}",
+        )
+    configuration = json_beside(checkpoint.folder, CONFIGURATION)
+    described, notes = _described(configuration, reading)
+    reader = _Reader(described, scheme_of(configuration, json_beside(checkpoint.folder, OLD_FILE)))
+    groups = tuple(reader.shared(grouped(map(reader.stored, checkpoint.tensors))))
+    if not groups:
+        raise ParamcalcError(f"`{checkpoint.description}` holds no tensors")
+    notes += reader.notes()
+    model = Model(
+        name,
+        groups,
+        exactness=ESTIMATED if reader.packed else EXACT,
+        source="; ".join([f"header of {checkpoint.description}", *notes]),
+        configuration=configuration or {},
+    )
+    return model if checkpoint.is_part else with_description(model, described)
+
+
+def _described(
+    configuration: Mapping[str, Any] | None, reading: Reading
+) -> tuple[Model | None, list[str]]:
+    """The model that the configuration describes, with all that a file may hold."""
+    if configuration is None:
+        return None, [f"no {CONFIGURATION} beside it: weights only"]
+    try:
+        return model_from_configuration(configuration, None, reading._replace(mtp=True)), []
+    except ParamcalcError as error:
+        said = error.problems[0].message
+        return None, [f"{CONFIGURATION} beside it is not understood ({said}): weights only"]
+
+
+def with_description(model: Model, described: Model | None) -> Model:
+    """The model with caches, context and ties of the one that its configuration describes."""
+    if described is None:
+        return model
+    templates = {group.template for group in model.groups}
+    same = model.parameters.total == described.parameters.total
+    return model._replace(
+        caches=described.caches,
+        ties=tuple(tie for tie in described.ties if tie.template not in templates),
+        architecture=described.architecture,
+        context=described.context,
+        embeddings=described.embeddings if same else None,
+        mtp_numel=described.mtp_numel if same else 0,
+        assumed=described.assumed,
+        exactness=model.exactness,
+    )
+
+
+class _Reader:
+    """Finds out what each tensor is; tensors that differ in their numbers only are asked once."""
+
+    def __init__(self, described: Model | None, scheme: Scheme | None) -> None:
+        self.scheme = scheme or Scheme("")
+        self.described = described
+        self.known: dict[str, list[TensorGroup]] = {}
+        for group in described.groups if described else ():
+            self.known.setdefault(group.template, []).append(group)
+        self.facts: dict[tuple[str, str, Shape], Facts] = {}
+        self.parameters: dict[str, str] = {}
+        """Names of containers, numbers taken out, to those of the parameters in them."""
+        self.packed = 0
+        self.endings = packed_endings()
+
+    def stored(self, tensor: Stored) -> StoredTensor:
+        """The tensor with its logical shape, its kind, and whether it is trained."""
+        template, index = template_of(tensor.name)
+        key = template, tensor.dtype, tensor.shape
+        facts = self.facts.get(key)
+        if facts is None:
+            facts = self._look(tensor, index)
+            self.facts[key] = facts
+        self.packed += facts.is_packed
+        return StoredTensor(
+            tensor.name, facts.shape, tensor.dtype, tensor.size, facts.kind, facts.trained
+        )
+
+    def _look(self, tensor: Stored, index: tuple[int, ...]) -> Facts:
+        name, dtype, shape = tensor.name, tensor.dtype, tensor.shape
+        container = self.scheme.container(name, dtype)
+        if container is not None:
+            return self._unpacked(container, tensor, index)
+        if self.scheme.is_buffer(name):
+            return Facts(shape, BUFFER, trained=False)
+        group = self._group(template_of(name)[0], index)
+        if group is not None:
+            return Facts(shape, group.kind, group.trained, is_known=True)
+        if dtype in UNTRAINED_TYPES:
+            packed = len(shape) > 1 and (not self.scheme.is_known or name.endswith(self.endings))
+            return Facts(shape, PARAMETER if packed else BUFFER, packed, packed)
+        return Facts(shape, *kind_by_name(name))
+
+    def _unpacked(self, container: Container, tensor: Stored, index: tuple[int, ...]) -> Facts:
+        """The parameter in a container: its own shape where the architecture knows it."""
+        logical = container.logical(tensor.shape)
+        template = template_of(container.parameter(tensor.name))[0]
+        self.parameters[template_of(tensor.name)[0]] = template
+        group = self._group(template, index)
+        if group is None:
+            return Facts(logical or tensor.shape, "Linear", True, logical is None)
+        room = prod(logical) if logical else group.tensor_numel
+        # The last container of a row may be filled up.
+        fits = 0 <= room - group.tensor_numel <= room // 16
+        shape = tuple(map(int, group.shape)) if fits else logical or tensor.shape
+        return Facts(shape, group.kind, group.trained, is_known=True)
+
+    def _group(self, template: str, index: tuple[int, ...]) -> TensorGroup | None:
+        groups = self.known.get(template, ())
+        for group in groups:
+            if all(number in numbers for number, numbers in zip(index, group.indices)):
+                return group
+        return None
+
+    def shared(self, groups: Iterable[TensorGroup]) -> Iterator[TensorGroup]:
+        """With the active share of each, and copies of tied tensors not counted twice."""
+        found = list(groups)
+        templates = {group.template for group in found}
+        ties = self.described.ties if self.described else ()
+        copies = {tie.template for tie in ties if tie.target in templates}
+        for group in found:
+            if group.template in copies:
+                yield group._replace(trained=False, active_numel=0)
+            else:
+                template = self.parameters.get(group.template, group.template)
+                yield group._replace(active_numel=self._active(template, group.active_numel))
+
+    def _active(self, template: str, numel: int) -> int:
+        """What part of so many elements is used for one token, as in the architecture."""
+        for group in self.known.get(template, ()):
+            return numel * int(group.active_numel) // max(1, int(group.numel))
+        return numel
+
+    def notes(self) -> list[str]:
+        """What is to be said about the reading."""
+        notes = []
+        other = sum(facts.trained and not facts.is_known for facts in self.facts.values())
+        if self.known and other:
+            notes += [f"{other:,} kinds of tensors are not in the architecture"]
+        if not self.scheme.is_known:
+            notes += [f"the quantization `{shorten(self.scheme.name)}` is not known"]
+        if self.packed:
+            notes += [f"{self.packed:,} packed tensors are counted as they are stored"]
+        return notes
+
+
+def kind_by_name(name: str) -> tuple[str, bool]:
+    """Kind, and whether it is trained, as far as a name tells.
+
+    >>> kind_by_name("model.embed_tokens.weight"), kind_by_name("h.0.attn.masked_bias")
+    (('Embedding', True), ('Parameter', True))
+    """
+    parts = name.split(".")
+    words = rules(FILE)["_names"]
+    if parts[-1] in words["buffers"]:
+        return BUFFER, False
+    module = parts[-2] if len(parts) > 1 else parts[-1]
+    if any(fnmatchcase(module, pattern) for pattern in words["embeddings"]):
+        return "Embedding", True
+    if any(fnmatchcase(module, pattern) for pattern in words["norms"]):
+        return "LayerNorm", True
+    return PARAMETER, True
