@@ -16,7 +16,7 @@ from paramcalc.core.cache import Cache
 from paramcalc.core.fit import Device, fit
 from paramcalc.core.functions import ceil_div, round_up
 from paramcalc.core.inference import Engine, Workload, kv_cache_bytes, memory, state_bytes
-from paramcalc.core.model import Model
+from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Term
 from paramcalc.core.weights import weights_bytes
@@ -213,38 +213,40 @@ def test_a_wider_format_never_takes_fewer_bytes(
 
 # --- workloads -----------------------------------------------------------------------------------
 
+COUNTS = st.integers(1, 9)
 CACHES = st.lists(
     st.one_of(
-        st.builds(
-            Cache,
-            st.just("attention"),
-            token_numel=st.integers(1, 50),
-            limit=st.none() | st.integers(1, 5000),
-            count=st.integers(1, 9),
+        st.tuples(st.integers(1, 50), st.none() | st.integers(1, 5000), COUNTS).map(
+            lambda found: Cache("attention", found[0], limit=found[1], count=found[2])
         ),
-        st.builds(
-            Cache, st.just("recurrent"), sequence_numel=st.integers(1, 99), count=st.integers(1, 9)
+        st.tuples(st.integers(1, 99), COUNTS).map(
+            lambda found: Cache("recurrent", sequence_numel=found[0], count=found[1])
         ),
-        st.builds(
-            Cache, st.just("cross"), token_numel=st.integers(1, 9), source_tokens=st.integers(1, 99)
+        st.tuples(st.integers(1, 9), st.integers(1, 99)).map(
+            lambda found: Cache("cross", found[0], source_tokens=found[1])
         ),
-        st.builds(Cache, st.just("shared"), count=st.integers(1, 9)),
+        COUNTS.map(lambda count: Cache("shared", count=count)),
     ),
     max_size=4,
 ).map(tuple)
-MODELS = st.builds(
-    lambda size, caches: paramcalc.load({"w": f"Parameter({size})"})._replace(caches=caches),
-    st.integers(1, 10**6),
-    CACHES,
-)
+
+
+def model_of(size: int, caches: tuple[Cache, ...]) -> Model:
+    return Model("m", (TensorGroup("w", (), (size,), "Parameter", 1, size),), caches)
+
+
+def workload(storage: Format, context: int, batch: int, gpus: int) -> Workload:
+    return Workload(ENGINE, storage, context, batch, gpus)
+
+
 ENGINE = Engine("plain", 50, 100, 200)
+MODELS = st.builds(model_of, st.integers(1, 10**6), CACHES)
 WORKLOADS = st.builds(
-    Workload,
-    st.just(ENGINE),
+    workload,
     st.sampled_from(FORMATS),
-    context=st.integers(1, 10**6),
-    batch=st.integers(1, 100),
-    gpus=st.integers(1, 9),
+    st.integers(1, 10**6),
+    st.integers(1, 100),
+    st.integers(1, 9),
 )
 
 
@@ -312,10 +314,9 @@ def test_what_fits_fits_and_one_more_does_not(
 
 # --- strangers -----------------------------------------------------------------------------------
 
-WORDS = st.sampled_from(
-    ["modules", "config", "let", "tied", "heads", "blocks", "extends", "root", "rename", "context"]
-    + ["model_type", "architectures", "a", "b[n]", "c if n", "d(x)", "$cache", "$use", "$active"]
-)
+SECTIONS = ["modules", "config", "let", "tied", "heads", "blocks", "extends", "root", "rename"]
+KEYS = ["a", "b[n]", "c if n", "d(x)", "$cache", "$use", "$active", "model_type", "architectures"]
+WORDS = st.sampled_from([*SECTIONS, "context", *KEYS])
 VALUES = st.one_of(
     st.none(),
     st.booleans(),
@@ -325,6 +326,8 @@ VALUES = st.one_of(
     st.sampled_from(["attention(1, 2)", "architecture(n)", "a.weight", "Parameter(n)", "x", ""]),
     st.text(max_size=6),
 )
+FIELDS = ["hidden_size", "num_hidden_layers", "num_attention_heads", "layer_types", "vocab_size"]
+FIELDS += ["tie_word_embeddings", "n_routed_experts", "sliding_window", "rope_scaling", "d_model"]
 ANYTHING = st.recursive(
     VALUES,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=5),
@@ -347,16 +350,7 @@ def test_random_trees_raise_nothing_else(tree: dict[str, Any]) -> None:
 @given(
     st.sampled_from(["llama", "gemma3_text", "deepseek_v3", "t5", "mamba", "bert", "gpt2"]),
     st.dictionaries(
-        st.sampled_from(
-            ["hidden_size", "num_hidden_layers", "num_attention_heads", "layer_types", "vocab_size"]
-            + [
-                "tie_word_embeddings",
-                "n_routed_experts",
-                "sliding_window",
-                "rope_scaling",
-                "d_model",
-            ]
-        ),
+        st.sampled_from(FIELDS),
         st.integers(-2, 10**20) | st.lists(st.text(max_size=3), max_size=3) | VALUES,
         max_size=4,
     ),

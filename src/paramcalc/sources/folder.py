@@ -54,9 +54,10 @@ def inside(folder: Path, name: str) -> Path:
 
 def _is_blob(folder: Path, real: Path) -> bool:
     """models--org--name/snapshots/REVISION/file -> ../../blobs/HASH"""
+    place = folder.resolve()
     return any(
         above.parent.name == "snapshots" and real.parent == above.parent.parent / "blobs"
-        for above in (place := folder.resolve(), *place.parents)
+        for above in (place, *place.parents)
     )
 
 
