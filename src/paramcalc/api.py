@@ -13,7 +13,7 @@ from paramcalc.core.inference import Workload
 from paramcalc.core.memory import Memory
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
-from paramcalc.core.weights import weights_bytes
+from paramcalc.core.weights import AS_STORED, weights_bytes
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.load import load
 from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
@@ -102,7 +102,8 @@ def memory(
         engine=engine,
         overhead=overhead,
     )
-    return inference.memory(found, tables.precision(precision), work, explain=explain)
+    (one,) = precisions(found, [precision])
+    return inference.memory(found, one, work, explain=explain)
 
 
 def fit(
@@ -135,16 +136,15 @@ def fit(
     device = gpu if isinstance(gpu, Device) else tables.device(gpu)
     wanted = [precision] if isinstance(precision, str) else precision
     lower = formats([*tables.ladder("fit"), *tables.ladder("lower")])
-    return fitting.fit(
-        found, device, work, formats(wanted or tables.ladder("fit")), lower, explain=explain
-    )
+    asked = precisions(found, wanted, "fit")
+    return fitting.fit(found, device, work, asked, lower, explain=explain)
 
 
 def ladder_sizes(model: Model) -> list[tuple[str, int]]:
     """Bytes of the weights alone in the usual precisions, by name."""
     if model.is_undisclosed:
         return []
-    return [(f.name, weights_bytes(model, f)) for f in formats(tables.ladder("memory"))]
+    return [(f.name, weights_bytes(model, f)) for f in precisions(model, None)]
 
 
 def comparison(model: Model, *, context: int | str | None = None, batch: int = 1) -> dict[str, Any]:
@@ -155,9 +155,9 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
         "architecture": model.architecture,
         "exactness": model.exactness,
         "parameters": counts.total if known else None,
-        "active": counts.active if known and model.architecture else None,
-        "embedding": counts.embedding if known and model.architecture else None,
-        "tensors": model.tensor_count if known and model.architecture else None,
+        "active": counts.active if known and model.is_counted else None,
+        "embedding": counts.embedding if known and model.is_counted else None,
+        "tensors": model.tensor_count if known and model.is_counted else None,
         "context_tokens": model.context,
         "licence": model.card.get("licence"),
         "released": model.card.get("released"),
@@ -172,6 +172,33 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
         )
         facts["kv_cache_tokens"] = work.context
     return facts
+
+
+def precisions(model: Model, names: Sequence[str] | None, ladder: str = "memory") -> list[Format]:
+    """The formats of these names, or of a ladder; of a file first as it is stored.
+
+    ``stored`` names the formats that a file's tensors have in it.
+    """
+    if names is None:
+        usual = formats(tables.ladder(ladder))
+        size = model.stored_bytes
+        # To keep a file in more bytes than it has gains nothing.
+        return usual if size is None else [AS_STORED, *_below(model, usual, size)]
+    found: list[Format] = []
+    for name in names:
+        if name.lower() != AS_STORED.name:
+            found += formats([name])
+        elif model.stored_bytes is None:
+            raise ParamcalcError(
+                f"{model.name} is no file with tensors", "`stored` is what a checkpoint holds"
+            )
+        else:
+            found.append(AS_STORED)
+    return list(dict.fromkeys(found))
+
+
+def _below(model: Model, found: Sequence[Format], size: int) -> list[Format]:
+    return [one for one in found if weights_bytes(model, one) < size]
 
 
 def formats(names: Sequence[str]) -> list[Format]:

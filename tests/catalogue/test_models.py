@@ -20,6 +20,7 @@ import paramcalc
 from paramcalc.catalogue.architectures import architecture_names
 from paramcalc.catalogue.models import MODELS
 from paramcalc.catalogue.table import normal
+from paramcalc.sources.configuration import AS_IT_STANDS, build
 
 NAMES = MODELS.names()
 
@@ -101,11 +102,9 @@ def test_a_counted_model_says_how_it_was_published(name: str) -> None:
 @pytest.mark.parametrize("name", COUNTED)
 def test_the_context_is_that_of_the_configuration(name: str) -> None:
     entry = card(name)
-    config = entry["config"]
-    positions = config.get("max_position_embeddings", config.get("n_positions"))
-    if positions is not None:
-        assert entry["context"] == positions
-    assert entry["context"] is None or entry["context"] >= 512
+    model = build(entry["architecture"], entry.get("class"), entry["config"], name, AS_IT_STANDS)
+    assert entry["context"] == model.context
+    assert entry["context"] is None or entry["context"] >= 64
 
 
 def test_entries_are_sorted_by_family() -> None:
@@ -204,24 +203,133 @@ def test_what_the_files_hold_beyond_the_parameters_is_explained(name: str) -> No
     assert published["stored"] == published["parameters"] + arithmetic(published["extra"])
 
 
-# Counts of transformers 5.23.0 on the meta device, for models of which nobody published one.
+# Counts of transformers 5.23.0 on the meta device, for models of which nobody published one. It
+# ties T5's head whatever the configuration says; an untied one is added here.
 FRAMEWORK = {
-    "codellama-7b-python": 6_738_415_616,
+    "all-distilroberta-v1": 82_118_400,
+    "apertus-70b": 70_599_864_480,
+    "aya-23-35b": 34_980_831_232,
+    "bert-mini": 11_170_560,
+    "biogpt-347m": 346_763_264,
+    "blenderbot-400m-distill": 364_802_560,
+    "byt5-large": 1_228_183_552,
+    "codegen-16b": 16_032_155_648,
+    "codegen-2b": 2_779_356_160,
+    "codegen-350m": 356_712_448,
+    "codegen-6b": 7_064_213_504,
     "codellama-13b-python": 13_015_864_320,
     "codellama-70b": 68_976_910_336,
+    "codellama-7b-python": 6_738_415_616,
+    "command-r-35b": 34_980_831_232,
+    "deberta-v2-xlarge": 884_593_152,
+    "deepseek-v4-flash": 284_332_230_231,
+    "deepseek-v4-pro": 1_572_997_179_491,
+    "devstral-2-123b": 125_025_988_608,
+    "distil-large-v2": 756_220_160,
+    "distil-large-v3": 756_405_760,
+    "distil-medium.en": 394_375_168,
+    "distilroberta-base": 82_170_201,
+    "ernie-4.5-300b-a47b": 299_484_163_264,
+    "eurobert-610m": 607_874_688,
+    "eurollm-1.7b": 1_656_850_432,
+    "falcon2-11b": 11_102_822_400,
     "falcon3-10b": 10_305_653_760,
+    "flan-ul2-20b": 19_591_209_984,
+    "glm-4-32b-0414": 32_566_081_536,
+    "glm-5.2": 743_377_000_704,
     "gpt-3": 174_604_259_328,
+    "granite-20b-code": 20_066_993_152,
+    "granite-3.0-3b-a800m": 3_298_793_472,
+    "granite-3.0-8b": 8_170_848_256,
+    "granite-3.1-1b-a400m": 1_334_628_352,
+    "granite-3.1-3b-a800m": 3_298_793_472,
+    "granite-3.1-8b": 8_170_848_256,
+    "granite-4.0-h-350m": 339_814_112,
+    "helium-1-preview-2b": 2_172_643_840,
+    "hunyuan-7b": 7_504_568_320,
+    "hunyuan-a13b": 80_393_183_232,
+    "internlm3-8b": 8_804_241_408,
+    "jamba-1.5-large": 398_555_145_696,
+    "jina-embeddings-v3": 559_364_096,
+    "kimi-k2.5": 1_026_879_353_328,
+    "led-base-16384": 161_844_480,
     "llama-13b": 13_015_864_320,
+    "llama-68m": 68_030_208,
+    "longt5-tglobal-base": 247_587_456,
+    "m2m100-1.2b": 1_239_470_080,
+    "mamba2-1.3b": 1_343_757_312,
+    "mamba2-130m": 128_989_632,
+    "mamba2-2.7b": 2_702_599_680,
+    "mamba2-370m": 368_346_624,
+    "mamba2-780m": 780_161_280,
+    "microllama-300m": 304_636_928,
+    "mimo-v2-flash": 308_778_768_832,
+    "minicpm3-4b": 4_073_875_968,
+    "minitron-8b": 8_271_699_968,
+    "moonlight-16b-a3b": 15_960_108_544,
+    "mpt-30b": 29_957_200_896,
+    "mpt-7b": 6_649_286_656,
+    "mpt-7b-8k": 6_649_286_656,
+    "mpt-7b-storywriter": 6_649_286_656,
+    "mt5-xl": 3_742_619_648,
+    "mt5-xxl": 12_921_057_280,
+    "nemotron-3-ultra-550b-a55b": 549_308_968_960,
+    "nemotron-4-340b": 341_029_195_776,
+    "nemotron-h-56b": 56_324_350_464,
+    "nemotron-mini-4b": 4_190_509_056,
+    "nemotron-nano-12b-v2": 12_310_001_152,
+    "open-llama-13b": 13_015_864_320,
     "open-llama-3b": 3_426_473_600,
     "open-llama-7b": 6_738_415_616,
-    "open-llama-13b": 13_015_864_320,
+    "opt-175b": 174_604_468_224,
+    "opt-2.7b": 2_651_596_800,
+    "opt-30b": 29_974_540_288,
+    "opt-6.7b": 6_658_473_984,
+    "opt-66b": 65_719_701_504,
+    "opus-mt-en-de": 74_410_496,
+    "opus-mt-en-es": 77_943_296,
+    "opus-mt-en-fr": 75_133_952,
+    "opus-mt-en-zh": 77_943_296,
+    "paraphrase-minilm-l3-v2": 17_389_824,
+    "pegasus-large": 570_797_056,
+    "pegasus-xsum": 569_748_480,
+    "phi-3.5-moe": 41_873_153_344,
     "qwen1.5-72b": 72_287_920_128,
     "qwen2.5-math-72b": 72_706_203_648,
     "qwen3-235b-a22b-2507": 235_093_634_560,
+    "recurrentgemma-2b": 2_682_862_080,
+    "recurrentgemma-9b": 8_579_977_216,
+    "redpajama-incite-3b": 2_775_864_320,
+    "redpajama-incite-7b": 6_857_302_016,
+    "rwkv-4-14b": 14_148_597_760,
+    "rwkv-4-7b": 7_392_649_216,
+    "salamandra-2b": 2_253_490_176,
+    "stablelm-2-12b": 12_143_185_920,
+    "stablelm-base-alpha-3b": 3_637_321_728,
+    "stablelm-base-alpha-7b": 7_868_755_968,
+    "starcoder2-15b": 15_655_899_136,
+    "voxtral-mini-3b": 4_676_271_104,
+    "xglm-1.7b": 1_732_907_008,
+    "xglm-2.9b": 2_941_505_536,
+    "xglm-564m": 564_463_616,
+    "xglm-7.5b": 7_492_771_840,
+    "zamba-7b": 7_232_490_496,
+    "zamba2-2.7b": 2_662_214_560,
 }
 
 # No source for a count of any kind: these follow from the configuration alone.
-COUNTED_HERE = {"codestral-22b", "deepseek-llm-67b", "kimi-k2", "mathstral-7b"}
+COUNTED_HERE = {
+    "arctic-480b",
+    "baichuan-7b",
+    "baichuan2-7b",
+    "codestral-22b",
+    "deepseek-llm-67b",
+    "grok-1",
+    "kimi-k2",
+    "kimi-k2-0905",
+    "kimi-k2-thinking",
+    "mathstral-7b",
+}
 
 
 @pytest.mark.parametrize(("name", "count"), FRAMEWORK.items())
@@ -237,7 +345,7 @@ def test_the_models_without_a_published_count_are_known() -> None:
 def test_the_count_is_near_the_stated_figure(name: str) -> None:
     figure, unit = card(name)["published"]["stated"].split(",")[0].split()
     stated = float(figure) * {"B": 1e9, "T": 1e12}[unit]
-    assert paramcalc.load(name).parameters.total == pytest.approx(stated, rel=0.04)
+    assert paramcalc.load(name).parameters.total == pytest.approx(stated, rel=0.08)
 
 
 @pytest.mark.parametrize(
@@ -328,6 +436,6 @@ def architectures() -> Iterator[str]:
 
 
 def test_the_catalogue_is_broad() -> None:
-    assert len(NAMES) >= 180
-    assert len(PROVEN) >= 165
-    assert len(set(architectures())) >= 17
+    assert len(NAMES) >= 700
+    assert len(PROVEN) >= 580
+    assert len(set(architectures())) >= 120

@@ -340,6 +340,7 @@ modules:
   c: |
     Linear(z)
   d: ["one", two]
+  e: [{f: 1}]
 """
 
 
@@ -356,6 +357,8 @@ modules:
         (("modules", "d", "0"), (0, 3), False, (9, 8, "one")),
         (("modules", "d", "1"), (0, 0), False, (9, 14, "two")),
         (("modules", "d", "2"), (0, 0), False, (9, 3, "d")),  # what is not there: what holds it
+        (("modules", "e", "0"), (0, 0), False, (10, 7, "{")),
+        (("modules", "e", "0", "f"), (0, 0), False, (10, 11, "1")),
         (("modules", "missing"), (3, 4), True, (1, 1, "modules")),
         (("missing",), (3, 4), True, (1, 1, "m")),
         (("modules",), (0, 0), False, (1, 1, "modules")),

@@ -229,6 +229,8 @@ WHOLE = "sizes are plain decimal whole numbers"
         ("1j", "cannot read `1j` in an expression", WHOLE, "1j"),
         ("n + 2if flag else 3", "cannot read `2i` in an expression", WHOLE, "2i"),
         ("1.if flag else 3", "cannot read `1.i` in an expression", WHOLE, "1.i"),
+        (".1or n", "cannot read `1o` in an expression", WHOLE, "1o"),
+        ("n or.1or n", "cannot read `1o` in an expression", WHOLE, "1o"),
         ("1e5if flag else 3", "cannot read `1e5i` in an expression", WHOLE, "1e5i"),
         (
             "n + \N{SUPERSCRIPT TWO}",

@@ -11,7 +11,7 @@ import json
 import random
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 Tree = dict[str, Any]
 
@@ -52,8 +52,7 @@ def draw(rng: random.Random, config_class: Any, start: Tree) -> Tree:
     for _ in range(rng.choice(KEYS_AT_ONCE)):
         place = somewhere(rng, config_class, keys)
         if place:
-            change(rng, *place)
-            keep_one_spelling(config_class, keys)
+            change(rng, place)
     if rng.random() < 0.5:
         # The lengths of lists follow from what was changed before.
         change_list(rng, config_class, keys)
@@ -62,11 +61,18 @@ def draw(rng: random.Random, config_class: Any, start: Tree) -> Tree:
     return keys
 
 
-Place = tuple[Tree, str, Any, str]
+class Place(NamedTuple):
+    """A key to change: of which class, the mapping to write to, its name, value and type."""
+
+    config_class: Any
+    keys: Tree
+    name: str
+    value: Any
+    declared: str
 
 
 def somewhere(rng: random.Random, config_class: Any, keys: Tree) -> Place | None:
-    """A key to change: the mapping to write to, its name, its value, its type as declared."""
+    """A key to change, of the configuration or of one nested in it."""
     tree = plain(config_class(**json.loads(json.dumps(keys))))
     levels = list(nested(config_class, tree, keys))
     cls, values, target = rng.choice(levels)
@@ -75,7 +81,7 @@ def somewhere(rng: random.Random, config_class: Any, keys: Tree) -> Place | None
     if not names:
         return None
     name = rng.choice(names)
-    return target(), name, values[name], types.get(name, "")
+    return Place(cls, target(), name, values[name], types.get(name, ""))
 
 
 def fields_of(cls: Any) -> Tree:
@@ -106,11 +112,12 @@ def nested(config_class: Any, tree: Tree, keys: Tree) -> Iterator[tuple[Any, Tre
         yield subs.get(name), value, inside
 
 
-def change(rng: random.Random, keys: Tree, name: str, value: Any, declared: str) -> None:
+def change(rng: random.Random, place: Place) -> None:
     """Give a key another value, if there is one to give."""
-    options = others(rng, name, value, declared)
+    options = others(rng, place.name, place.value, place.declared)
     if options:
-        keys[name] = rng.choice(options)
+        place.keys[place.name] = rng.choice(options)
+        keep_one_spelling(place.config_class, place.keys)
 
 
 def keep_one_spelling(config_class: Any, keys: Tree) -> None:

@@ -255,6 +255,8 @@ def _has_columns(node: Any) -> bool:
 def _span_at(text: str, file: str, node: Any, span: tuple[int, int]) -> Place:
     """The place of a part of a scalar; length 0 is the rest of it, as far as its line goes."""
     start, length = span
+    if not isinstance(node, yaml.ScalarNode):  # an element of a list
+        return place_of(text, file, node.start_mark.index)
     raw = text[node.start_mark.index : node.end_mark.index]
     begin = _raw_position(raw, node.style, start)
     end = _raw_position(raw, node.style, start + length if length else len(node.value))

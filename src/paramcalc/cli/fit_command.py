@@ -49,7 +49,7 @@ def run(
     answer = api.fit(
         load(model, overrides=settings(set_), like=like, symbolic=explain, mtp=mtp, assume=assume),
         gpu,
-        named_precisions(precision, "fit"),
+        named_precisions(precision),
         gpus=whole("--gpus", gpus),
         context=context,
         batch=whole("--batch", batch),

@@ -33,7 +33,7 @@ def run(
     """Memory to run a model: weights in each precision, KV cache, and what the runtime adds."""
     form = chosen_format(form, json, color)
 
-    from paramcalc.api import formats, workload
+    from paramcalc.api import precisions, workload
     from paramcalc.core.inference import memory
     from paramcalc.report import records
     from paramcalc.report.output import emit
@@ -50,8 +50,8 @@ def run(
         engine=engine,
         overhead=overhead,
     )
-    names = named_precisions(precision, "memory")
-    rows = [memory(found, one, work, explain=explain) for one in formats(names)]
+    asked = precisions(found, named_precisions(precision))
+    rows = [memory(found, one, work, explain=explain) for one in asked]
 
     def page() -> Page:
         from paramcalc.report.memory import page

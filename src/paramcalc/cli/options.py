@@ -158,11 +158,11 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
-def named_precisions(given: list[str] | None, ladder: str) -> list[str]:
-    """Names from ``-p a,b -p c``; all of them for ``all``; the usual ladder without any."""
-    from paramcalc.catalogue import tables
-
+def named_precisions(given: list[str] | None) -> list[str] | None:
+    """Names from ``-p a,b -p c``; every one for ``all``; None if none is given."""
     names = [name.strip() for part in given or [] for name in part.split(",") if name.strip()]
     if "all" in names:
+        from paramcalc.catalogue import tables
+
         return tables.PRECISIONS.names()
-    return names or tables.ladder(ladder)
+    return names or None

@@ -153,7 +153,7 @@ def _shift(tree: ast.expr, columns: int) -> None:
 _TEXTS = re.compile(r"'[^']*'|\"[^\"]*\"")
 _NOT_ASCII = re.compile(r"[^ -~]|\\")
 # A number that runs into a word, which Python's parser would warn about.
-_NOT_PLAIN = re.compile(r"(?<![\w.])\.?\d[\d_.]*+(?:[eE][+-]?\d[\d_]*+)?+[A-Za-z]")
+_NOT_PLAIN = re.compile(r"(?<!\w)\d[\d_.]*+(?:[eE][+-]?\d[\d_]*+)?+[A-Za-z]")
 _DEEPENS = re.compile(r"\bnot\b|[-+~]\s*(?=[-+~])")
 
 

@@ -10,6 +10,7 @@ from paramcalc.core.inference import Workload, beside_weights, memory
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
+from paramcalc.core.weights import weights_bytes
 
 MOST_GPUS = 1_000_000
 MOST_CONTEXT = 10**12
@@ -97,12 +98,12 @@ def fit(
 ) -> Fit:
     """Hold the memory of each precision against ``workload.gpus`` devices with equal shares."""
     # From large to small, so that the best that fits is the first that fits.
-    ordered = sorted(precisions, key=lambda p: -p.bits_per_element)
-    rows = tuple(_row(model, device, workload, one, explain) for one in ordered)
+    unordered = [_row(model, device, workload, one, explain) for one in precisions]
+    rows = tuple(sorted(unordered, key=lambda row: -row.memory.weights_bytes))
     found = None
     if not any(row.fits for row in rows):
-        smallest = min(one.bits_per_element for one in precisions)
-        smaller = (one for one in lower if one.bits_per_element < smallest)
+        smallest = rows[-1].memory.weights_bytes
+        smaller = (one for one in lower if weights_bytes(model, one) < smallest)
         tried = (_row(model, device, workload, one, explain=False) for one in smaller)
         found = next((row for row in tried if row.fits), None)
     return Fit(model, device, workload.gpus, rows, found)

@@ -194,6 +194,11 @@ class Model(NamedTuple):
         return self.reported_range == (None, None)
 
     @property
+    def is_counted(self) -> bool:
+        """The tensors are known one by one, not only how many elements they have."""
+        return self.architecture is not None or self.stored_bytes is not None
+
+    @property
     def stored_bytes(self) -> int | None:
         """Bytes of all tensors as a file holds them; None if there is no file."""
         sizes = [(group.count, group.stored_bytes) for group in self.groups]

@@ -43,7 +43,7 @@ def page(
     """The breakdown, the total, and what the weights take in the usual precisions."""
     if model.is_undisclosed:
         return undisclosed(model)
-    known = model.architecture is not None
+    known = model.is_counted
     return Page(
         heading(model),
         [_breakdown(model, by, expand, depth) if known else _size(model)],
@@ -180,7 +180,7 @@ def _summary(model: Model, sizes: Sequence[tuple[str, int]], *, gib: bool) -> li
         lines.append(f"active for one token: {counts.active:,} ({short_count(counts.active)})")
     if counts.mtp:
         lines.append(f"of the total {counts.mtp:,} are for multi-token prediction")
-    if model.architecture:
+    if model.is_counted:
         found = [f"{name} {n:,}" for name, n in by_category(model).items() if n]
         found += [f"buffers {counts.buffers:,} (stored, not trained)"] if counts.buffers else []
         lines.append(" · ".join(found))

@@ -48,8 +48,9 @@ def page(
 def sized_heading(model: Model, assumed: Assumptions, like: str | None, on: str = "") -> str:
     """Which model, how large, of `fit` the cards, and whose cache a bare size takes."""
     parts = [heading(model)]
-    if model.architecture:
-        parts = [model.name, model.architecture, plural(model.parameters.total, "parameter")]
+    if model.is_counted:
+        size = plural(model.parameters.total, "parameter")
+        parts = [part for part in (model.name, model.architecture, size) if part]
     parts += [f"on {on}"] if on else []
     if assumed.like:
         how = "--like" if like else "nearest catalogued; --like changes it"

@@ -52,7 +52,7 @@ def parameters(model: Model) -> Record:
         "mtp",
     )
     record: Record = {key: getattr(counts, key) if known else None for key in keys}
-    if model.architecture is None:
+    if not model.is_counted:
         # Of a bare size nothing but the total is known.
         record |= dict.fromkeys(("active", "embedding", "non_embedding", "buffers", "mtp"))
     record["total_range"] = list(counts.total_range) if counts.total_range else None
@@ -68,7 +68,7 @@ def count(
     steps: Sequence[Step] | None = None,
 ) -> Record:
     """The document of ``count``; ``sizes`` are bytes by precision."""
-    known = model.architecture is not None
+    known = model.is_counted
     return identity(model) | {
         "parameters": parameters(model),
         "tensors": model.tensor_count if known else None,

@@ -111,7 +111,7 @@ def _quantization(configuration: Mapping[str, Any]) -> Mapping[str, Any] | None:
     for mapping in (configuration, *nested):
         for key in (SECTION, "compression_config"):
             if isinstance(found := mapping.get(key), Mapping):
-                return {"quant_method": "compressed-tensors", **found} if "c" == key[0] else found
+                return {"quant_method": "compressed-tensors", **found} if key[0] == "c" else found
     return None
 
 

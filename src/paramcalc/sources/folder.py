@@ -20,7 +20,9 @@ from paramcalc.errors import ParamcalcError, shorten
 CONFIGURATION = "config.json"
 MOST_FILES = 20_000
 """In a folder."""
-MOST_INDEX_BYTES = 30_000_000
+MOST_INDEX_BYTES = 25_000_000
+MOST_ENTRIES = 250_000
+"""In an index. The largest published models have some 210,000 tensors."""
 _LARGEST_WIDE_INDEX = 4_000_000
 """Text beyond ASCII takes several bytes a character in memory; indexes are written in ASCII."""
 
@@ -76,6 +78,8 @@ def read_index(path: Path) -> Mapping[str, str]:
         content = file.read(MOST_INDEX_BYTES + 1)
     if len(content) > (MOST_INDEX_BYTES if content.isascii() else _LARGEST_WIDE_INDEX):
         raise ParamcalcError(f"`{name}` is too large for an index: {len(content):,} bytes or more")
+    if content.count(b",") > MOST_ENTRIES:
+        raise ParamcalcError(f"`{name}` names more than {MOST_ENTRIES:,} tensors")
     try:
         tree = json.loads(content, object_pairs_hook=_once, parse_constant=_refused)
     except RecursionError:

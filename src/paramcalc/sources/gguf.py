@@ -22,13 +22,15 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MOST_HEADER_BYTES = 200_000_000
 """A vocabulary of 250,000 with its merges takes some 15 million."""
-MOST_TENSORS = 100_000
+MOST_TENSORS = 50_000
 MOST_KEYS = 20_000
 MOST_STRINGS = 4_000_000
 """In all arrays together."""
 LONGEST_TEXT = 1_000
 LONGEST_ARRAY = 4_096
 """Arrays of numbers up to this length are kept: one value for each layer."""
+MOST_KEPT = 200_000
+"""Numbers in all arrays together."""
 MOST_DIMENSIONS = 4
 LARGEST_NUMEL = 2**63 - 1
 
@@ -110,7 +112,8 @@ def _value(cursor: _Cursor, kind: int, *, keep: bool) -> Any:
         raise ParamcalcError(f"a value has the unknown type {kind}")
     inner, length = cursor.number("I"), cursor.number("Q")
     if inner == _TEXT:
-        return cursor.skip_texts(length)
+        cursor.skip_texts(length)
+        return None
     if inner not in _FORMATS:
         raise ParamcalcError(f"an array has elements of the type {inner}, which is not known")
     return cursor.numbers(_FORMATS[inner], length, keep=keep)
@@ -153,6 +156,7 @@ class _Cursor:
         self.order = "<"
         self.formats: dict[str, Struct] = {}
         self.strings = 0
+        self.kept = 0
 
     @property
     def position(self) -> int:
@@ -179,10 +183,7 @@ class _Cursor:
     def need(self, count: int) -> None:
         """Have so many bytes from here on in the piece."""
         if count > self.size - self.position or count < 0:
-            raise ParamcalcError(
-                f"the file breaks off in its header, at byte {self.size:,}",
-                "the download may be incomplete",
-            )
+            raise _broken_off(self.size)
         if self.at + count > len(self.piece):
             self.move(self.position, count)
 
@@ -194,7 +195,7 @@ class _Cursor:
         self.piece = self.file.read(max(count, _CHUNK))
         self.begin, self.at = position, 0
         if len(self.piece) < count:
-            raise ParamcalcError("the file breaks off in its header")
+            raise _broken_off(self.size)
 
     def several(self, formats: str) -> tuple[Any, ...]:
         """Values in the byte order of the file."""
@@ -215,7 +216,8 @@ class _Cursor:
         """A text; None if it is a long one, or none at all."""
         length = self.number("Q")
         if length > LONGEST_TEXT:
-            return self.skip(length)
+            self.skip(length)
+            return None
         self.need(length)
         raw = self.piece[self.at : self.at + length]
         self.at += length
@@ -235,17 +237,15 @@ class _Cursor:
 
     def skip(self, count: int) -> None:
         """Go on behind so many bytes."""
-        if count > self.size - self.position:
-            self.need(count)
-        self.at += count
-        if self.at > len(self.piece):
-            self.move(self.position)
+        self.go(self.at + count)
 
     def numbers(self, formats: str, length: int, *, keep: bool) -> tuple[Any, ...] | None:
         """An array of numbers; None if it is long, or not wanted."""
-        if keep and length <= LONGEST_ARRAY:
+        if keep and length <= LONGEST_ARRAY and self.kept + length <= MOST_KEPT:
+            self.kept += length
             return self.several(f"{length}{formats}")
-        return self.skip(length * Struct(self.order + formats).size)
+        self.skip(length * Struct(self.order + formats).size)
+        return None
 
     def skip_texts(self, count: int) -> None:
         """Go on behind so many texts: each has eight bytes of length before it."""
@@ -261,20 +261,23 @@ class _Cursor:
                     # The next length, until one lies beyond the piece.
                     at += 8 + length_at(piece, at)[0]
                     left -= 1
-            except StructError:
+            except (StructError, OverflowError, IndexError):
                 pass
             if before == left:
-                self.at = min(at, len(piece))
                 self.need(8)
-                continue
-            self.at = min(self.at, len(piece))
-            self._go(at)
+            else:
+                self.go(at)
 
-    def _go(self, at: int) -> None:
+    def go(self, at: int) -> None:
         """Stand at a place counted from the start of the piece, which may lie beyond it."""
         if at + self.begin > self.size:
-            self.at = len(self.piece)
-            self.need(self.size)
+            raise _broken_off(self.size)
         self.at = at
         if at > len(self.piece):
             self.move(self.position)
+
+
+def _broken_off(size: int) -> ParamcalcError:
+    return ParamcalcError(
+        f"the file breaks off in its header, at byte {size:,}", "the download may be incomplete"
+    )

@@ -22,18 +22,24 @@ from paramcalc.sources.tensor_names import checked_name
 
 LARGEST_HEADER = 100_000_000
 """Bytes of a header, by the format's own reader."""
-MOST_HEADER_BYTES = 40_000_000
-"""What is read of it here: 100,000 tensors take some 12 million bytes."""
-MOST_TENSORS = 100_000
+MOST_HEADER_BYTES = 25_000_000
+"""What is read of it here: 50,000 tensors take some 6 million bytes."""
+MOST_TENSORS = 50_000
 """In one file. The largest published models have some 200,000, in dozens of files."""
 MOST_DIMENSIONS = 32
 METADATA = "__metadata__"
 
 BITS = {
-    "BOOL": 8, "F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "U8": 8, "I8": 8,
-    "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8, "F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
-    "I16": 16, "U16": 16, "F16": 16, "BF16": 16, "I32": 32, "U32": 32, "F32": 32,
-    "C64": 64, "F64": 64, "I64": 64, "U64": 64,
+    name: bits
+    for bits, names in {
+        4: "F4",
+        6: "F6_E2M3 F6_E3M2",
+        8: "BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E8M0 F8_E4M3FNUZ F8_E5M2FNUZ",
+        16: "I16 U16 F16 BF16",
+        32: "I32 U32 F32",
+        64: "I64 U64 F64 C64",
+    }.items()
+    for name in names.split()
 }
 """Bits of an element, by the format's names (safetensors 0.8, tensor.rs, Dtype)."""
 
@@ -224,9 +230,10 @@ def _unusual(name: str, header: bytes, position: int) -> tuple[Entry, int]:
     if found is None or not isinstance(entry, dict) or len(entry) != 3:
         raise _no_tensor(name)
     dtype, shape, offsets = (entry.get(key) for key in ("dtype", "shape", "data_offsets"))
-    if not isinstance(dtype, str) or not _whole(shape) or not _whole(offsets) or len(offsets) != 2:
+    sizes, places = _whole(shape), _whole(offsets)
+    if not isinstance(dtype, str) or sizes is None or places is None or len(places) != 2:
         raise _no_tensor(name)
-    return (dtype, tuple(shape), offsets[0], offsets[1]), found.end()
+    return (dtype, sizes, places[0], places[1]), found.end()
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -235,8 +242,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, list) and all(type(n) is int and n >= 0 for n in value)
+def _whole(value: Any) -> tuple[int, ...] | None:
+    """A list of whole numbers, if it is one."""
+    if isinstance(value, list) and all(type(n) is int and n >= 0 for n in value):
+        return tuple(value)
+    return None
 
 
 def _checked(

@@ -26,6 +26,8 @@ from paramcalc.sources.safetensors import Stored
 from paramcalc.sources.shards import Checkpoint
 
 UNTRAINED_TYPES = frozenset({"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"})
+MOST_DIFFERENT = 20_000
+"""Tensors that differ in more than the numbers in their names."""
 BUFFER, PARAMETER = "Buffer", "Parameter"
 
 
@@ -105,6 +107,7 @@ class _Reader:
         self.known: dict[str, list[TensorGroup]] = {}
         for group in described.groups if described else ():
             self.known.setdefault(group.template, []).append(group)
+        self.places = {template: place for place, template in enumerate(self.known)}
         self.facts: dict[tuple[str, str, Shape], Facts] = {}
         self.parameters: dict[str, str] = {}
         """Names of containers, numbers taken out, to those of the parameters in them."""
@@ -117,6 +120,8 @@ class _Reader:
         key = template, tensor.dtype, tensor.shape
         facts = self.facts.get(key)
         if facts is None:
+            if len(self.facts) == MOST_DIFFERENT:
+                raise ParamcalcError(f"more than {MOST_DIFFERENT:,} tensors that have no pattern")
             facts = self._look(tensor, index)
             self.facts[key] = facts
         self.packed += facts.is_packed
@@ -162,7 +167,7 @@ class _Reader:
 
     def shared(self, groups: Iterable[TensorGroup]) -> Iterator[TensorGroup]:
         """With the active share of each, and copies of tied tensors not counted twice."""
-        found = list(groups)
+        found = sorted(groups, key=self._place)
         templates = {group.template for group in found}
         ties = self.described.ties if self.described else ()
         copies = {tie.template for tie in ties if tie.target in templates}
@@ -172,6 +177,11 @@ class _Reader:
             else:
                 template = self.parameters.get(group.template, group.template)
                 yield group._replace(active_numel=self._active(template, group.active_numel))
+
+    def _place(self, group: TensorGroup) -> int:
+        """Where the architecture has it; whatever it has not comes last."""
+        template = self.parameters.get(group.template, group.template)
+        return self.places.get(template, len(self.places))
 
     def _active(self, template: str, numel: int) -> int:
         """What part of so many elements is used for one token, as in the architecture."""

@@ -1,0 +1,193 @@
+"""What a printed module owns: its kind's own tensors, as far as its surroundings tell their sizes.
+
+Kinds of torch.nn are those of layer specs; all others stand in ``data/printout.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from inspect import signature
+from typing import Any, NamedTuple
+
+from paramcalc.catalogue.rules import expression, rules
+from paramcalc.core.layers import KINDS, WITHOUT_TENSORS
+from paramcalc.core.layers.plain import NOT_A_CALL
+from paramcalc.errors import ParamcalcError
+from paramcalc.sources.printout_text import LONGEST_ARGUMENTS, Node, arguments_of
+
+FILE = "printout.yaml"
+_LAST_WORD = re.compile(r"([A-Z][a-z]+\d?d?|[A-Z]+\d*[dD]?|[a-z]+)_?\d*$")
+
+
+class Rule(NamedTuple):
+    """What `data/printout.yaml` says about a kind."""
+
+    like: str | None = None
+    tensors: Mapping[str, Any] = {}
+    buffers: Mapping[str, Any] = {}
+    untied: Mapping[str, Any] = {}
+    hidden: Sequence[str] = ()
+
+
+@lru_cache(maxsize=1)
+def _rules() -> tuple[dict[str, Rule], list[tuple[str, Rule]]]:
+    """Rules by the exact name of a kind, and those by a pattern, in order."""
+    exact: dict[str, Rule] = {}
+    patterns: list[tuple[str, Rule]] = []
+    for name, card in rules(FILE).items():
+        if name.startswith("_"):
+            continue
+        rule = Rule(*(card.get(key, default) for key, default in Rule()._asdict().items()))
+        for kind in card["kinds"]:
+            if "*" in kind:
+                patterns.append((kind, rule))
+            else:
+                exact.setdefault(kind, rule)
+    return exact, patterns
+
+
+@lru_cache(maxsize=4096)
+def rule_of(kind: str) -> Rule | None:
+    """The rule for a kind, or None."""
+    exact, patterns = _rules()
+    if kind in exact:
+        return exact[kind]
+    return next((rule for pattern, rule in patterns if fnmatchcase(kind, pattern)), None)
+
+
+@lru_cache(maxsize=1)
+def _families() -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
+    known = rules(FILE)["_without_tensors"]
+    return tuple(known["families"]), frozenset(known["endings"]), frozenset(known["kinds"])
+
+
+@lru_cache(maxsize=4096)
+def is_plain(kind: str) -> bool:
+    """The kind is known to own no tensors but those of the modules in it."""
+    if kind in WITHOUT_TENSORS or kind in NOT_A_CALL or kind in KINDS:
+        return True
+    families, endings, kinds = _families()
+    if kind in kinds:
+        return True
+    last = _LAST_WORD.search(kind)
+    return last is not None and last[1] in endings and kind.startswith(families)
+
+
+def torch_kind(node: Node) -> str | None:
+    """The kind of torch.nn whose call a module prints, or None."""
+    if node.kind in KINDS:
+        return node.kind
+    rule = rule_of(node.kind)
+    return rule.like if rule else None
+
+
+class View(Mapping[str, Any]):
+    """A printed module as expressions see it: its arguments and the modules in it, by name."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __getitem__(self, key: str) -> Any:
+        for child in self.node.children:
+            if child.name == key:
+                return View(child)
+        return called(self.node)[key]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (child.name for child in self.node.children)
+        yield from called(self.node)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def called(node: Node) -> dict[str, Any]:
+    """The arguments that a module prints, by the names of its kind's parameters."""
+    positional, named = arguments_of(node.arguments[:LONGEST_ARGUMENTS])
+    kind = torch_kind(node)
+    names = list(signature(KINDS[kind]).parameters) if kind in KINDS else []
+    return {**dict(zip(names, positional)), **named}
+
+
+class Surroundings(Mapping[str, Any]):
+    """The names that a rule's sizes may use, found only when they are asked for."""
+
+    NAMES = ("name", "shape", "width", "inside", "beside", "above")
+
+    def __init__(self, node: Node, parents: Sequence[Node], widths: Widths) -> None:
+        self.node, self.parents, self.widths = node, parents, widths
+
+    def __getitem__(self, key: str) -> Any:
+        if key == "name":
+            return self.node.name
+        if key == "shape":
+            return self._shape()
+        if key == "width":
+            found = self.widths.beside(self.node, self.parents)
+        elif key == "inside":
+            return View(self.node)
+        else:
+            level = {"beside": 1, "above": 2}.get(key, 99)
+            found = View(self.parents[-level]) if len(self.parents) >= level else None
+        if found is None:
+            raise KeyError(key)
+        return found
+
+    def _shape(self) -> list[int]:
+        positional, _ = arguments_of(self.node.arguments)
+        first = positional[0] if positional else None
+        found = first if isinstance(first, tuple) else (first,)
+        if not found or not all(type(size) is int for size in found):
+            raise KeyError("shape")
+        return list(found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.NAMES)
+
+    def __len__(self) -> int:
+        return len(self.NAMES)
+
+
+class Widths:
+    """The width of what flows past a module, from the first layer beside it that prints one."""
+
+    def __init__(self) -> None:
+        self.first: dict[int, int | None] = {}
+
+    def beside(self, node: Node, parents: Sequence[Node]) -> int | None:
+        """The first width in the module around it, or in the one around that, and so on."""
+        found = (self.inside(parent) for parent in reversed(parents) if parent is not node)
+        return next((width for width in found if width is not None), None)
+
+    def inside(self, node: Node) -> int | None:
+        """The first width at or below a module."""
+        key = id(node)
+        if key not in self.first:
+            own = _width(node)
+            below = (self.inside(child) for child in node.children) if own is None else ()
+            self.first[key] = own or next((width for width in below if width is not None), None)
+        return self.first[key]
+
+
+def _width(node: Node) -> int | None:
+    key = rules(FILE)["_widths"].get(torch_kind(node) or "")
+    width = called(node).get(key) if key else None
+    return width if type(width) is int and width > 0 else None
+
+
+def sizes(dims: Any, around: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """The shape that a rule gives; None if the surroundings do not tell it."""
+    if dims is None:
+        return None
+    try:
+        if not isinstance(dims, list):
+            found: Sequence[Any] = expression(dims)(around)
+        else:
+            found = [expression(dim)(around) for dim in dims]
+    except (ParamcalcError, KeyError):
+        return None
+    good = isinstance(found, (list, tuple)) and all(type(d) is int and 0 < d for d in found)
+    return tuple(found) if good else None
