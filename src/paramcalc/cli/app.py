@@ -16,6 +16,7 @@ COMMANDS = {
     "show": "the card: hyperparameters, licence, context, source",
     "list": "models, precisions, gpus, engines, architectures",
     "check": "validate spec, configuration and catalogue files",
+    "verify": "hold a model against the header of a checkpoint",
     "schema": "the JSON Schema of a command's document",
     "completion": "the completion script for a shell",
 }

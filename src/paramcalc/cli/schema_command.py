@@ -9,7 +9,7 @@ import typer
 from paramcalc.cli import options
 from paramcalc.cli.options import one_of
 
-DOCUMENTS = ("count", "memory", "fit", "show", "compare", "list", "check")
+DOCUMENTS = ("count", "memory", "fit", "show", "compare", "list", "check", "verify")
 
 
 def _complete(incomplete: str) -> list[str]:

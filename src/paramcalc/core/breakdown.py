@@ -174,10 +174,12 @@ def _runs(name: str, layers: dict[int, tuple[int, int]], *, expand: bool) -> lis
 
 def by_tensor(model: Model) -> list[tuple[str, TensorGroup]]:
     """Groups of equal tensors, their indices as ranges: ``layers.0-31.mlp.up_proj.weight``."""
-    return [
-        (g.template.format(*(_range_text(numbers) for numbers in g.indices)), g)
-        for g in model.groups
-    ]
+    return [(group_name(group), group) for group in model.groups]
+
+
+def group_name(group: TensorGroup) -> str:
+    """The name of a group with its indices as ranges."""
+    return group.template.format(*(_range_text(numbers) for numbers in group.indices))
 
 
 def _range_text(numbers: Sequence[int]) -> str:

@@ -266,3 +266,18 @@ class Reported(Keys):
     """Whether there are reports at all."""
     text: str
     """The reports in words."""
+
+
+class TensorDifference(Keys):
+    """Equal differences of several tensors."""
+
+    kind: Literal["missing", "extra", "shape"]
+    """Missing in the other, extra there, or of another shape."""
+    name: str
+    """The tensors' names, with ranges of their numbers."""
+    shape: list[Number] | None
+    """The shape in the model; null if it has no such tensor."""
+    other_shape: list[Number] | None
+    """The shape in the other."""
+    tensors: Number
+    """How many tensors differ so."""

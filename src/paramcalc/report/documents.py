@@ -30,6 +30,7 @@ from paramcalc.report.document_parts import (
     Reported,
     Step,
     Tensor,
+    TensorDifference,
     Tensors,
     Tie,
     Weights,
@@ -260,6 +261,21 @@ class Finding(Keys):
     """The keys from the top of the document to the entry."""
 
 
+class VerifyResult(Identity):
+    """A model held against another, tensor by tensor."""
+
+    parameters: Parameters
+    """Counts of the model."""
+    other: str
+    """What it was held against."""
+    other_parameters: Parameters
+    """Counts of the other."""
+    equal: bool
+    """Names and shapes agree."""
+    differences: list[TensorDifference]
+    """Where they do not."""
+
+
 class CheckResult(Keys):
     """One file and all that is wrong with it."""
 
@@ -287,6 +303,7 @@ RESULTS: Mapping[str, Any] = {
     "compare": CompareResult,
     "list": Listed,
     "check": CheckResult,
+    "verify": VerifyResult,
 }
 """What stands in `results`, by command."""
 

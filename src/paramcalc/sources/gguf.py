@@ -22,9 +22,9 @@ MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 MOST_HEADER_BYTES = 200_000_000
 """A vocabulary of 250,000 with its merges takes some 15 million."""
-MOST_TENSORS = 50_000
+MOST_TENSORS = 20_000
 MOST_KEYS = 20_000
-MOST_STRINGS = 4_000_000
+MOST_STRINGS = 2_000_000
 """In all arrays together."""
 LONGEST_TEXT = 1_000
 LONGEST_ARRAY = 4_096

@@ -14,7 +14,6 @@ from paramcalc.catalogue.rules import rules
 from paramcalc.core.cache import Cache
 from paramcalc.core.grouping import StoredTensor, grouped, template_of
 from paramcalc.core.model import Embeddings, Model, TensorGroup, Tied
-from paramcalc.core.precision import Format
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import Reading
 from paramcalc.sources.gguf import Described, Header
@@ -23,7 +22,6 @@ from paramcalc.sources.gguf_parts import read_parts
 from paramcalc.sources.gguf_types import stored_as
 from paramcalc.units import MOST_TOKENS
 
-MOST_DIFFERENT = 20_000
 TABLE, HEAD = "token_embd.weight", "output.weight"
 
 
@@ -36,8 +34,6 @@ def model_from_gguf(path: Path, name: str, reading: Reading) -> Model:
     tensors = [tensor for header in headers for tensor in _stored(header)]
     if not tensors:
         raise ParamcalcError(f"`{headers[0].file}` holds no tensors")
-    if len({(template_of(t.name)[0], *t[1:]) for t in tensors}) > MOST_DIFFERENT:
-        raise ParamcalcError(f"more than {MOST_DIFFERENT:,} tensors that have no pattern")
     caches, notes = _caches(metadata, tensors)
     architecture = metadata.get("general.architecture")
     model = Model(
@@ -64,7 +60,7 @@ def _stored(header: Header) -> Iterator[StoredTensor]:
     """The tensors of one file with their types and exact bytes, each in a place of its own."""
     places: list[tuple[int, int, str]] = []
     for tensor in header.tensors:
-        type_name, size = _size(tensor.type_id, tensor.shape, tensor.name)
+        type_name, size = stored_as(tensor.type_id, tensor.shape, tensor.name)
         if tensor.offset % header.alignment:
             raise ParamcalcError(
                 f"`{header.file}`: the data of `{shorten(tensor.name)}` are not aligned"
@@ -84,16 +80,6 @@ def _stored(header: Header) -> Iterator[StoredTensor]:
                 f"`{header.file}`: the data of `{shorten(before[2])}` and "
                 f"`{shorten(after[2])}` overlap"
             )
-
-
-def _size(type_id: int, shape: tuple[int, ...], tensor: str) -> tuple[str, int]:
-    name, stored = _format(type_id, shape[-1] if shape else 1, tensor)
-    return name, prod(shape) // stored.block_numel * stored.block_bytes
-
-
-@lru_cache(maxsize=4096)
-def _format(type_id: int, row: int, tensor: str) -> tuple[str, Format]:
-    return stored_as(type_id, (row,), tensor)
 
 
 def _one(tensor: Described, type_name: str, size: int) -> StoredTensor:

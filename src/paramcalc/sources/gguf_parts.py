@@ -13,7 +13,7 @@ from paramcalc.sources.folder import inside
 from paramcalc.sources.gguf import Header, read_header
 
 MOST_PARTS = 1_000
-MOST_TENSORS = 100_000
+MOST_TENSORS = 20_000
 """In all parts together."""
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf")
 

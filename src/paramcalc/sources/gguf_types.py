@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
+from math import prod
 
 from paramcalc.catalogue.table import normal
 from paramcalc.catalogue.tables import PRECISIONS, precision
@@ -40,18 +41,24 @@ def formats() -> Mapping[int, tuple[str, str]]:
     return found
 
 
-def stored_as(type_id: int, shape: tuple[int, ...], tensor: str) -> tuple[str, Format]:
-    """The name and the format of a tensor, whose rows are whole blocks."""
+@lru_cache(maxsize=64)
+def _format(type_id: int) -> tuple[str, Format] | None:
     found = formats().get(type_id)
+    return found and (found[1], precision(found[0]))
+
+
+def stored_as(type_id: int, shape: tuple[int, ...], tensor: str) -> tuple[str, int]:
+    """The name of a tensor's format and its bytes; its rows are whole blocks."""
+    found = _format(type_id)
     if found is None:
         raise ParamcalcError(
             f"`{shorten(tensor)}` has the number format {type_id:,}, which is not known",
             "formats that ggml has given up must be converted again",
         )
-    name, stored = found[1], precision(found[0])
+    name, stored = found
     row = shape[-1] if shape else 1
     if row % stored.block_numel:
         raise ParamcalcError(
             f"`{shorten(tensor)}` has rows of {row:,}, no multiple of {stored.block_numel} ({name})"
         )
-    return name, stored
+    return name, prod(shape) // stored.block_numel * stored.block_bytes

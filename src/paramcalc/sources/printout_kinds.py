@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from inspect import signature
+from itertools import islice
 from typing import Any, NamedTuple
 
 from paramcalc.catalogue.rules import expression, rules
@@ -87,17 +88,18 @@ def torch_kind(node: Node) -> str | None:
 class View(Mapping[str, Any]):
     """A printed module as expressions see it: its arguments and the modules in it, by name."""
 
+    MOST_NAMED = 50
+    """Names that are offered in an error; each of them is looked at there."""
+
     def __init__(self, node: Node) -> None:
         self.node = node
 
     def __getitem__(self, key: str) -> Any:
-        for child in self.node.children:
-            if child.name == key:
-                return View(child)
-        return called(self.node)[key]
+        child = self.node.named().get(key)
+        return called(self.node)[key] if child is None else View(child)
 
     def __iter__(self) -> Iterator[str]:
-        yield from (child.name for child in self.node.children)
+        yield from islice(self.node.named(), self.MOST_NAMED)
         yield from called(self.node)
 
     def __len__(self) -> int:

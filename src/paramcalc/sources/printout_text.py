@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,6 +42,13 @@ class Node:
     children: list[Node] = field(default_factory=list)
     shape: tuple[int, ...] | None = None
     """Of a tensor that is printed itself, in a ParameterList."""
+    by_name: dict[str, Node] | None = None
+
+    def named(self) -> Mapping[str, Node]:
+        """The modules in it by their names."""
+        if self.by_name is None:
+            self.by_name = {child.name: child for child in self.children}
+        return self.by_name
 
 
 def is_printout(text: str) -> bool:
