@@ -1,4 +1,7 @@
-"""Write ``data/models.index.json``: the counts of every model in ``data/models.yaml``.
+"""Write what is known beforehand of ``data/models.yaml``, so that no command works it out.
+
+``data/models.index.json`` has the counts of every model; ``data/models.names.json`` has every
+spelling of a name, and the sizes of the dense decoders, nearest of which a bare size is likened to.
 
 Run it after editing the catalogue or an architecture (a test says when it is stale):
 
@@ -11,11 +14,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from paramcalc.catalogue.models import MODELS
+from paramcalc.catalogue.models import INDEX, MODELS, NAMES
 from paramcalc.core.model import Model
 from paramcalc.sources.load import load
 
-INDEX = Path(__file__).resolve().parent.parent / "data" / "models.index.json"
+DATA = Path(__file__).resolve().parent.parent / "data"
+Entries = dict[str, dict[str, Any]]
 
 
 def entry(model: Model) -> dict[str, Any]:
@@ -36,11 +40,38 @@ def entry(model: Model) -> dict[str, Any]:
     }
 
 
-def index() -> str:
-    """The text of the index."""
-    rows = (f"{json.dumps(n)}: {json.dumps(entry(load(n)))}" for n in MODELS.names())
-    return "{\n" + ",\n".join(rows) + "\n}\n"
+def index() -> Entries:
+    """What is kept of each model."""
+    return {name: entry(load(name)) for name in MODELS.names()}
+
+
+def names(entries: Entries) -> dict[str, Any]:
+    """Spellings to names, and the dense decoders by size.
+
+    Of several with the same count one is kept: the longest context, then the oldest, for fine-tuned
+    relatives come later.
+    """
+    spellings = {spelling: name for spelling, (_, name) in MODELS.spellings().items()}
+    dense = [name for name, found in entries.items() if found["dense_decoder"]]
+    dense.sort(key=lambda name: order(entries[name]))
+    sizes: dict[int, str] = {}
+    for name in dense:
+        sizes.setdefault(entries[name]["total"], name)
+    return {"spellings": spellings, "dense": {name: size for size, name in sizes.items()}}
+
+
+def order(found: dict[str, Any]) -> tuple[int, int, str]:
+    """By size, then by context, longest first, then by age."""
+    return found["total"], -(found["context"] or 0), found["released"] or "9"
+
+
+def texts() -> dict[str, str]:
+    """The text of each file, an entry a line."""
+    entries = index()
+    rows = ",\n".join(f"{json.dumps(n)}: {json.dumps(found)}" for n, found in entries.items())
+    return {INDEX: "{\n" + rows + "\n}\n", NAMES: json.dumps(names(entries), indent=0) + "\n"}
 
 
 if __name__ == "__main__":
-    INDEX.write_text(index(), encoding="utf-8")
+    for file, text in texts().items():
+        (DATA / file).write_text(text, encoding="utf-8")

@@ -186,7 +186,7 @@ def precisions(model: Model, names: Sequence[str] | None, ladder: str = "memory"
         return usual if size is None else [AS_STORED, *_below(model, usual, size)]
     found: list[Format] = []
     for name in names:
-        if name.lower() != AS_STORED.name:
+        if str(name).lower() != AS_STORED.name:
             found += formats([name])
         elif model.stored_bytes is None:
             raise ParamcalcError(

@@ -311,3 +311,78 @@ def test_key(
         key.repeat.stop.text,
     )
     assert found == repeat
+
+
+# --- sizes that only a formula can hold ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("modules", "tied", "total", "groups"),
+    [
+        # one group, however long
+        ({"a[10**12]": "Parameter(3)"}, {}, 3 * 10**12, 1),
+        ({"a[10**6]": {"b[10**6]": "Parameter(3)"}}, {}, 3 * 10**12, 1),
+        # taking one out of it leaves what stands before and behind
+        ({"a[10**12]": "Parameter(3)"}, {"a.5": "a[4]"}, 3 * (10**12 - 1), 2),
+        (
+            {"a[10**9]": {"b[10**3]": "Parameter(3)"}},
+            {"a.7.b.3": "a[7].b[2]"},
+            3 * (10**12 - 1),
+            4,
+        ),
+        ({"a[10**12]": "Parameter(3)"}, {"a[1:100]": "a[0]"}, 3 * (10**12 - 99), 2),
+        # all different, or in a pattern
+        ({"a[5000]": "Parameter(i + 1)"}, {}, 5000 * 5001 // 2, 5000),
+        ({"a[9000]": "Parameter(i % 3 + 1)"}, {}, 18_000, 3),
+        ({"a[60]": {"b[j in 60]": "Parameter(i + j + 1)"}}, {}, 3600 * 60, 3600),
+        # written one by one
+        ({f"a.{n}.b.{m}": "Parameter(2)" for n in range(50) for m in range(50)}, {}, 5000, 2500),
+        # the other half of each is defined elsewhere
+        ({"a[0:10**9]": "Parameter(1)", "a[10**9:10**10]": "Parameter(1)"}, {}, 10**10, 2),
+    ],
+)
+def test_large_repeats_take_no_time(
+    modules: dict[str, Any], tied: dict[str, str], total: int, groups: int
+) -> None:
+    start = time.perf_counter()
+    model = paramcalc.load({"modules": modules, "tied": tied})
+    assert time.perf_counter() - start < 5  # a fraction of a second on any machine that is idle
+    assert model.parameters.total == total
+    assert len(model.groups) == groups
+    assert model.tensor_count == sum(group.count for group in model.groups)
+
+
+def test_a_long_list_of_tensors_is_not_written_out() -> None:
+    model = paramcalc.load({"a[10**12]": "Parameter(3)"})
+    with pytest.raises(ParamcalcError, match="has 1,000,000,000,000 tensors, too many to list"):
+        next(model.tensors())
+
+
+@pytest.mark.parametrize(
+    "tree",
+    [
+        {"a[10**12]": "Parameter(1)", "a.999": "Parameter(1)"},
+        {"a[10**12]": "Parameter(1)", "a[999:1001]": "Parameter(1)"},
+        {"a[100]": "Parameter(i + 1)", "a[99:101]": "Parameter(1)"},
+        {"a[100]": {"b[100]": "Parameter(1)"}, "a.7.b.8": "Parameter(1)"},
+        {"a[100]": {"b if i % 2": "Parameter(1)"}, "a.7.b": "Parameter(1)"},
+        {"a[100]": {"b if i % 2": "Parameter(1)"}, "a[6:9]": {"b if i % 2": "Parameter(2)"}},
+        {"a.b.weight": "Parameter(1)", "a": {"b": "Embedding(1, 1)"}},
+        {"a": {"$use": ["b()", "b()"]}},
+    ],
+)
+def test_two_of_one_name_are_found(tree: dict[str, Any]) -> None:
+    document = {"blocks": {"b()": {"w": "Parameter(1)"}}, "modules": tree}
+    assert "is defined twice" in failure(document)
+
+
+def test_neighbours_are_no_namesakes() -> None:
+    model = paramcalc.load(
+        {
+            "a[100]": {"b if i % 2": "Parameter(1)"},
+            "a.8": {"b": "Parameter(2)"},
+            "a[100:200]": {"b": "Parameter(3)"},
+            "a.007.b": "Parameter(4)",  # not the number 7
+        }
+    )
+    assert model.parameters.total == 50 + 2 + 300 + 4

@@ -186,12 +186,12 @@ def test_a_file_in_parts(tmp_path: Path) -> None:
     assert len(parts) == 4
     (tmp_path / "one").mkdir()
     whole = paramcalc.load(write(tmp_path / "one" / "model.gguf", dense(), heads()))
-    for given in (tmp_path, *parts):
-        model = paramcalc.load(given)
+    for path in (tmp_path, *parts):
+        model = paramcalc.load(path)
         assert model.parameters == whole.parameters
         assert model.caches == whole.caches
         assert model.stored_bytes == whole.stored_bytes
-    assert "3 more parts" in str(model.source)
+        assert "3 more parts" in str(model.source)
 
 
 # --- caches, by what the architecture says --------------------------------------------------------

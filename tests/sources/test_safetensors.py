@@ -51,7 +51,8 @@ def write_model(folder: Path, config: dict[str, Any], shards: int = 1) -> paramc
     if shards == 1:
         save_file(tensors, folder / "model.safetensors", {"format": "pt"})
         return model
-    names, files = list(tensors), {}
+    names = list(tensors)
+    files: dict[str, str] = {}
     for number in range(shards):
         file = f"model-{number + 1:05}-of-{shards:05}.safetensors"
         part = {name: tensors[name] for name in names[number::shards]}
@@ -67,7 +68,7 @@ def write_model(folder: Path, config: dict[str, Any], shards: int = 1) -> paramc
 
 def test_a_file_is_read_as_the_library_reads_it(tmp_path: Path) -> None:
     path = tmp_path / "some.safetensors"
-    tensors = {
+    tensors: dict[str, Any] = {
         "embed.weight": np.zeros((10, 4), np.float32),
         "layers.0.mlp.weight": np.zeros((8, 4), np.float16),
         "layers.1.mlp.weight": np.zeros((8, 4), np.float16),
@@ -135,6 +136,41 @@ def test_without_a_configuration_there_are_weights_only(tmp_path: Path) -> None:
     assert found.caches == ()
     assert found.architecture is None
     assert "no config.json beside it: weights only" in str(found.source)
+
+
+def test_numbers_in_names_that_are_no_layers(tmp_path: Path) -> None:
+    """As of torch.nn.Sequential."""
+    shapes = {"0.weight": (3, 2), "0.bias": (3,), "2.weight": (3, 2), "a{}.{0}": (1,)}
+    tensors = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+    save_file(tensors, tmp_path / "model.safetensors")
+    model = paramcalc.load(tmp_path)
+    names = {tensor.name for tensor in model.tensors()}
+    assert names == {"0.weight", "0.bias", "2.weight", "a().(0)"}
+    assert model.parameters.total == 16
+
+
+@pytest.mark.parametrize(
+    "name", ["vit", "swin", "clip", "whisper", "resnet", "bert", "mamba", "t5"]
+)
+def test_every_tensor_of_an_architecture_is_found_again(tmp_path: Path, name: str) -> None:
+    """Also where a name holds a number that is no layer's: ``layers.{}.mlp.2.weight``."""
+    model = paramcalc.load({"model_type": name})
+    header: dict[str, Any] = {}
+    at = 0
+    for tensor in model.tensors():
+        header[tensor.name] = entry(list(tensor.shape), at, at + tensor.numel, "F8_E4M3")
+        at += tensor.numel
+    with (tmp_path / "model.safetensors").open("wb") as file:
+        file.write(file_of(header))
+        file.truncate(file.tell() + at)  # sparse
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": name}))
+
+    found = paramcalc.load(tmp_path)
+
+    assert "not in the architecture" not in str(found.source)
+    assert found.parameters == model.parameters
+    wanted = {t: g.kind for g in model.groups for t in (one.name for one in g.tensors())}
+    assert {one.name: g.kind for g in found.groups for one in g.tensors()} == wanted
 
 
 def test_an_unknown_architecture_leaves_the_weights(tmp_path: Path) -> None:
@@ -237,7 +273,7 @@ LIES = [
     ("a missing key", file_of({"a": {"dtype": "F32", "shape": [1]}}, 4), "is not `dtype`"),
     ("nested deep", file_of(b'{"a":' * 100_000), "is not `dtype`"),
     ("brackets", file_of(b'{"a":' + b"[" * 100_000), "is not `dtype`"),
-    ("a key twice", file_of(b'{"a":{"dtype":"F32","shape":[1],"shape":[1],"data_offsets":[0,4]}}', 4),
+    ("a key twice", file_of(b'{"a":{"dtype":"U8","shape":[],"shape":[],"data_offsets":[0,1]}}', 1),
      "is not `dtype`"),
     ("a name twice", file_of(b'{"a":' + json.dumps(ONE).encode() + b',"a":'
      + json.dumps(entry([1], 4, 8)).encode() + b"}", 8), "`a` is there twice"),
@@ -268,7 +304,7 @@ def test_a_file_that_breaks_off_anywhere(tmp_path: Path) -> None:
 
 def many(count: int) -> bytes:
     lines = (
-        b'"%d.a":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}' % (n, n, n + 1)
+        b'"a.%d.b":{"dtype":"U8","shape":[1],"data_offsets":[%d,%d]}' % (n, n, n + 1)
         for n in range(count)
     )
     return file_of(b"{" + b",".join(lines) + b"}", count)

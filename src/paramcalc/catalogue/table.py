@@ -34,21 +34,34 @@ class Entry(NamedTuple):
 
 
 def normal(name: str) -> str:
-    """A spelling without case and separators.
+    """A spelling without case and separators, except between two digits.
 
-    >>> normal("Llama_3.1 8B") == normal("llama-3.1-8b")
-    True
+    >>> normal("Llama_3.1 8B") == normal("llama-3.1-8b"), normal("opt-13b") == normal("opt-1.3b")
+    (True, False)
     """
-    return "".join(c for c in name.lower() if c.isascii() and c.isalnum())
+    kept: list[str] = []
+    separated = False
+    for character in name.lower():
+        if not (character.isascii() and character.isalnum()):
+            separated = True
+            continue
+        if separated and kept and kept[-1].isdigit() and character.isdigit():
+            kept.append(".")
+        kept.append(character)
+        separated = False
+    return "".join(kept)
 
 
 class Table:
     """The entries of all data files called ``file``, the user's own first."""
 
-    def __init__(self, file: str, *, prefixes: bool = False) -> None:
+    def __init__(self, file: str, *, prefixes: bool = False, listed: str | None = None) -> None:
         self.file = file
         self.prefixes = prefixes
         """A unique beginning of a name is enough."""
+        self.listed = listed
+        """A JSON file that lists the spellings of the shipped entries, so that a large table need
+        not be scanned for an alias."""
 
     @property
     def texts(self) -> tuple[tuple[Path, str], ...]:
@@ -65,7 +78,7 @@ class Table:
                 if text.startswith(f"{name}:") or f"\n{name}:" in text:
                     return _entry(path, text, name)
         wanted = normal(name)
-        found = self.spellings().get(wanted) or self._by_prefix(wanted)
+        found = self._listed(wanted) or self.spellings().get(wanted) or self._by_prefix(wanted)
         return _entry(found[0], read_cached(found[0]), found[1]) if found else None
 
     def section(self, name: str) -> Any:
@@ -84,6 +97,15 @@ class Table:
     def spellings(self) -> Mapping[str, tuple[Path, str]]:
         """Every spelling to the file and name of its entry; an entry's own name wins."""
         return _spellings(self.texts)
+
+    def _listed(self, wanted: str) -> tuple[Path, str] | None:
+        """As `spellings`, for a user's own entries and for what is listed of the shipped ones."""
+        if self.listed is None or not self.texts:
+            return None
+        *own, (shipped, _) = self.texts
+        found = _spellings(tuple(own)).get(wanted)
+        name = listed(self.listed).get("spellings", {}).get(wanted)
+        return found or ((shipped, name) if name else None)
 
     def _by_prefix(self, wanted: str) -> tuple[Path, str] | None:
         if not self.prefixes or len(wanted) < _SHORTEST_PREFIX:
@@ -117,6 +139,16 @@ def cut(text: str, name: str) -> str:
     following = _HEADING.search(text, start + 1)
     end = following.start() if following else len(text)
     return "\n" * text.count("\n", 0, start) + text[start:end]
+
+
+@lru_cache(maxsize=4)
+def listed(file: str) -> Mapping[str, Any]:
+    """What ``tools/index_models.py`` has made of a data file beforehand."""
+    import json
+
+    paths = find_data(file)
+    found: Mapping[str, Any] = json.loads(read_text(paths[-1])) if paths else {}
+    return found
 
 
 @lru_cache(maxsize=16)

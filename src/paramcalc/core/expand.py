@@ -25,7 +25,7 @@ from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
 from paramcalc.core.where import Where
 from paramcalc.errors import ParamcalcError, Problem, shorten
 
-_MOST_ENTRIES = 100_000
+_MOST_ENTRIES = 50_000
 _MOST_PROBLEMS = 50
 _DEEPEST_NESTING = 6
 

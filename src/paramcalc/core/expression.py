@@ -150,11 +150,12 @@ def _shift(tree: ast.expr, columns: int) -> None:
             node.end_col_offset = (node.end_col_offset or 0) + columns
 
 
-_TEXTS = re.compile(r"'[^']*'|\"[^\"]*\"")
+# Compiled when first used: most expressions are short and have no texts.
+_TEXTS = r"'[^']*'|\"[^\"]*\""
 _NOT_ASCII = re.compile(r"[^ -~]|\\")
 # A number that runs into a word, which Python's parser would warn about.
 _NOT_PLAIN = re.compile(r"(?<!\w)\d[\d_.]*+(?:[eE][+-]?\d[\d_]*+)?+[A-Za-z]")
-_DEEPENS = re.compile(r"\bnot\b|[-+~]\s*(?=[-+~])")
+_DEEPENS = r"\bnot\b|[-+~]\s*(?=[-+~])"
 
 
 def _check_text(text: str, offset: int) -> None:
@@ -162,21 +163,33 @@ def _check_text(text: str, offset: int) -> None:
         raise ParamcalcError(f"an expression is longer than {_LONGEST_TEXT:,} characters")
     if not text.strip():
         raise ParamcalcError("an expression is empty", "write a size, such as `4 * hidden_size`")
-    bare = _TEXTS.sub(lambda found: "'" * len(found.group()), text)
+    bare = text
+    if "'" in text or '"' in text:
+        bare = re.sub(_TEXTS, lambda found: "'" * len(found.group()), text)
     if found := _NOT_ASCII.search(text) or _NOT_PLAIN.search(bare):
         raise ParamcalcError(
             f"cannot read `{shorten(found.group())}` in an expression",
             "sizes are plain decimal whole numbers",
             span=(offset + found.start(), len(found.group())),
         )
-    depth = deepest = 0
-    for character in bare:
-        depth += (character in "([{") - (character in ")]}")
-        deepest = max(deepest, depth)
-    if deepest > _DEEPEST or len(_DEEPENS.findall(bare)) > _DEEPEST:
+    if len(bare) > _DEEPEST and (_depth(bare) > _DEEPEST or _signs(bare) > _DEEPEST):
         raise ParamcalcError(
             f"an expression is nested more than {_DEEPEST} deep", "name its parts under `let:`"
         )
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest in a text."""
+    depth = deepest = 0
+    for character in text:
+        depth += (character in "([{") - (character in ")]}")
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _signs(text: str) -> int:
+    """How many `not` and signs stand in front of others."""
+    return len(re.findall(_DEEPENS, text))
 
 
 def _expression(text: str, node: ast.expr, offset: int, *, allow_text: bool) -> Expression:

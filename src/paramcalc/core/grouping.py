@@ -40,14 +40,23 @@ def grouped(tensors: Iterable[StoredTensor]) -> list[TensorGroup]:
 
 
 def template_of(name: str) -> tuple[str, Indices]:
-    """A name with its numbers taken out: ``layers.{}.weight`` and ``(7,)``."""
-    parts, indices = [], []
-    for part in name.split("."):
+    """A name with its numbers taken out, except a first one, which stands for a module itself.
+
+    >>> template_of("layers.7.weight"), template_of("0.weight")
+    (('layers.{}.weight', (7,)), ('0.weight', ()))
+    """
+    first, *rest = name.split(".")
+    parts, indices = [_braceless(first)], []
+    for part in rest:
         index = index_of(part)
-        parts.append("{}" if index is not None else part.replace("{", "(").replace("}", ")"))
+        parts.append("{}" if index is not None else _braceless(part))
         if index is not None:
             indices.append(index)
     return ".".join(parts), tuple(indices)
+
+
+def _braceless(part: str) -> str:
+    return part.replace("{", "(").replace("}", ")")
 
 
 def _boxes(points: Sequence[Indices]) -> list[tuple[Indices | range, ...]]:

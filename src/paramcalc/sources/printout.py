@@ -186,7 +186,7 @@ class _Reader:
         return self.expanded[key]
 
     def attention(self, node: Node, place: str, parents: Sequence[Node]) -> list[Slot]:
-        """torch's attention prints its out-projection only."""
+        """Torch's attention prints its out-projection only."""
         out = node.named().get("out_proj")
         width = called(out).get("in_features") if out else None
         if width is None:
@@ -220,6 +220,8 @@ class _Reader:
         rule = rule_of(node.kind)
         if rule is None:
             return
+        if rule.shares:
+            self.gap(node, place, "some of its modules share tensors, which are counted at each")
         around = Surroundings(node, parents, self.widths)
         missing = list(rule.hidden)
         parts = [(rule.tensors, True), (rule.buffers, False)]
@@ -262,6 +264,8 @@ def _expanded(node: Node) -> list[Slot]:
     try:
         return expand_call(kind, *arguments_of(node.arguments))
     except ParamcalcError as error:
+        if any(type(value) is int and value == 0 for value in called(node).values()):
+            return []  # a layer without outputs
         first = error.problems[0]
         raise ParamcalcError(f"line {node.line}: {first.message}", first.hint) from None
 

@@ -31,6 +31,7 @@ class Rule(NamedTuple):
     buffers: Mapping[str, Any] = {}
     untied: Mapping[str, Any] = {}
     hidden: Sequence[str] = ()
+    shares: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -191,5 +192,5 @@ def sizes(dims: Any, around: Mapping[str, Any]) -> tuple[int, ...] | None:
             found = [expression(dim)(around) for dim in dims]
     except (ParamcalcError, KeyError):
         return None
-    good = isinstance(found, (list, tuple)) and all(type(d) is int and 0 < d for d in found)
+    good = isinstance(found, (list, tuple)) and all(type(d) is int and d > 0 for d in found)
     return tuple(found) if good else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 
 from paramcalc.catalogue.rules import rules
 from paramcalc.core.layers import EMBEDDING_KINDS
@@ -11,6 +12,7 @@ from paramcalc.sources.printout_kinds import FILE
 from paramcalc.sources.printout_notes import Notes
 
 _WEIGHT = ".weight"
+_HEADS = frozenset({"Linear", "NonDynamicallyQuantizableLinear"})
 
 
 def tie(
@@ -22,14 +24,17 @@ def tie(
     """
     if tied is False:
         return list(groups), []
+    tables = [group for group in groups if group.kind in EMBEDDING_KINDS and _is_table(group)]
+    shared = [table for table in tables if _module(table) in rules(FILE)["_tables"]["shared"]]
     targets: dict[tuple[int, ...], str] = {}
-    for group in groups:
-        if group.kind in EMBEDDING_KINDS and group.template.endswith(_WEIGHT):
-            targets.setdefault(group.shape, group.template)
+    for table in [*shared, *tables]:
+        targets.setdefault(table.shape, table.template)
+    by_shape = {table.shape: table.template for table in shared}
+    names = {table.template for table in tables}
     kept, ties = [], []
     for group in groups:
-        target = targets.get(group.shape)
-        if target and target != group.template and _may_be_tied(group):
+        target = by_shape.get(group.shape) if group.template in names else targets.get(group.shape)
+        if target and target != group.template and (group.template in names or _is_head(group)):
             ties.append(Tied(group.template, target, group.numel))
         else:
             kept.append(group)
@@ -37,11 +42,17 @@ def tie(
     return kept, ties
 
 
-def _may_be_tied(group: TensorGroup) -> bool:
-    """A linear layer, or a table of tokens; tables of positions are never tied."""
-    module = group.template.removesuffix(_WEIGHT).rpartition(".")[2]
-    if group.kind in EMBEDDING_KINDS:
-        return module in rules(FILE)["_token_tables"]
-    return group.kind in ("Linear", "NonDynamicallyQuantizableLinear") and group.template.endswith(
-        _WEIGHT
-    )
+def _is_table(group: TensorGroup) -> bool:
+    """A table of tokens; those of positions are never tied."""
+    positions = rules(FILE)["_tables"]["positions"]
+    module = _module(group)
+    return group.template.endswith(_WEIGHT) and not any(fnmatchcase(module, p) for p in positions)
+
+
+def _is_head(group: TensorGroup) -> bool:
+    """A linear layer that is there once."""
+    return group.kind in _HEADS and group.count == 1 and group.template.endswith(_WEIGHT)
+
+
+def _module(group: TensorGroup) -> str:
+    return group.template.removesuffix(_WEIGHT).rpartition(".")[2]

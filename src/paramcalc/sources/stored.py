@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from fnmatch import fnmatchcase
 from math import prod
 from typing import Any, NamedTuple
 
 from paramcalc.catalogue.rules import rules
 from paramcalc.core.grouping import StoredTensor, grouped, template_of
 from paramcalc.core.model import ESTIMATED, EXACT, Model, TensorGroup
+from paramcalc.core.names import Indices, index_of
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import Reading, model_from_configuration
 from paramcalc.sources.containers import (
@@ -26,8 +26,10 @@ from paramcalc.sources.safetensors import Stored
 from paramcalc.sources.shards import Checkpoint
 
 UNTRAINED_TYPES = frozenset({"BOOL", "U8", "I8", "I16", "U16", "I32", "U32", "I64", "U64"})
-MOST_DIFFERENT = 20_000
+MOST_DIFFERENT = 15_000
 """Tensors that differ in more than the numbers in their names."""
+MOST_FILLING = 1_024
+"""Elements that fill up the last containers of a small matrix."""
 BUFFER, PARAMETER = "Buffer", "Parameter"
 
 
@@ -104,11 +106,15 @@ class _Reader:
     def __init__(self, described: Model | None, scheme: Scheme | None) -> None:
         self.scheme = scheme or Scheme("")
         self.described = described
-        self.known: dict[str, list[TensorGroup]] = {}
+        self.known: dict[str, list[tuple[TensorGroup, list[Indices]]]] = {}
+        """Groups of the architecture, all numbers taken out of their names."""
         for group in described.groups if described else ():
-            self.known.setdefault(group.template, []).append(group)
+            template, indices = _indexed(group)
+            self.known.setdefault(template, []).append((group, indices))
         self.places = {template: place for place, template in enumerate(self.known)}
-        self.facts: dict[tuple[str, str, Shape], Facts] = {}
+        self.varied: set[str] = set()
+        """Names behind which the architecture has tensors of several kinds."""
+        self.facts: dict[tuple[str, str, Shape, Shape], Facts] = {}
         self.parameters: dict[str, str] = {}
         """Names of containers, numbers taken out, to those of the parameters in them."""
         self.packed = 0
@@ -117,26 +123,26 @@ class _Reader:
     def stored(self, tensor: Stored) -> StoredTensor:
         """The tensor with its logical shape, its kind, and whether it is trained."""
         template, index = template_of(tensor.name)
-        key = template, tensor.dtype, tensor.shape
+        key = template, tensor.dtype, tensor.shape, index if template in self.varied else ()
         facts = self.facts.get(key)
         if facts is None:
             if len(self.facts) == MOST_DIFFERENT:
                 raise ParamcalcError(f"more than {MOST_DIFFERENT:,} tensors that have no pattern")
-            facts = self._look(tensor, index)
+            facts = self._look(tensor)
             self.facts[key] = facts
         self.packed += facts.is_packed
         return StoredTensor(
             tensor.name, facts.shape, tensor.dtype, tensor.size, facts.kind, facts.trained
         )
 
-    def _look(self, tensor: Stored, index: tuple[int, ...]) -> Facts:
+    def _look(self, tensor: Stored) -> Facts:
         name, dtype, shape = tensor.name, tensor.dtype, tensor.shape
         container = self.scheme.container(name, dtype)
         if container is not None:
-            return self._unpacked(container, tensor, index)
+            return self._unpacked(container, tensor)
         if self.scheme.is_buffer(name):
             return Facts(shape, BUFFER, trained=False)
-        group = self._group(template_of(name)[0], index)
+        group = self._group(name, name)
         if group is not None:
             return Facts(shape, group.kind, group.trained, is_known=True)
         if dtype in UNTRAINED_TYPES:
@@ -144,24 +150,28 @@ class _Reader:
             return Facts(shape, PARAMETER if packed else BUFFER, packed, packed)
         return Facts(shape, *kind_by_name(name))
 
-    def _unpacked(self, container: Container, tensor: Stored, index: tuple[int, ...]) -> Facts:
+    def _unpacked(self, container: Container, tensor: Stored) -> Facts:
         """The parameter in a container: its own shape where the architecture knows it."""
         logical = container.logical(tensor.shape)
-        template = template_of(container.parameter(tensor.name))[0]
-        self.parameters[template_of(tensor.name)[0]] = template
-        group = self._group(template, index)
+        parameter = container.parameter(tensor.name)
+        self.parameters[template_of(tensor.name)[0]] = template_of(parameter)[0]
+        group = self._group(parameter, tensor.name)
         if group is None:
             return Facts(logical or tensor.shape, "Linear", True, logical is None)
         room = prod(logical) if logical else group.tensor_numel
-        # The last container of a row may be filled up.
-        fits = 0 <= room - group.tensor_numel <= room // 16
+        # The last containers may be filled up.
+        fits = 0 <= room - group.tensor_numel <= max(room // 16, MOST_FILLING)
         shape = tuple(map(int, group.shape)) if fits else logical or tensor.shape
         return Facts(shape, group.kind, group.trained, is_known=True)
 
-    def _group(self, template: str, index: tuple[int, ...]) -> TensorGroup | None:
-        groups = self.known.get(template, ())
-        for group in groups:
-            if all(number in numbers for number, numbers in zip(index, group.indices)):
+    def _group(self, parameter: str, name: str) -> TensorGroup | None:
+        """The architecture's tensor of a name; ``name`` is that of its container."""
+        template, index = template_of(parameter)
+        known = self.known.get(template, ())
+        if len({(group.kind, group.trained, group.shape) for group, _ in known}) > 1:
+            self.varied.add(template_of(name)[0])
+        for group, indices in known:
+            if all(number in numbers for number, numbers in zip(index, indices)):
                 return group
         return None
 
@@ -170,7 +180,11 @@ class _Reader:
         found = sorted(groups, key=self._place)
         templates = {group.template for group in found}
         ties = self.described.ties if self.described else ()
-        copies = {tie.template for tie in ties if tie.target in templates}
+        copies = {
+            template_of(tie.template)[0]
+            for tie in ties
+            if template_of(tie.target)[0] in templates and tie.template != tie.target
+        }
         for group in found:
             if group.template in copies:
                 yield group._replace(trained=False, active_numel=0)
@@ -185,7 +199,7 @@ class _Reader:
 
     def _active(self, template: str, numel: int) -> int:
         """What part of so many elements is used for one token, as in the architecture."""
-        for group in self.known.get(template, ()):
+        for group, _ in self.known.get(template, ()):
             return numel * int(group.active_numel) // max(1, int(group.numel))
         return numel
 
@@ -202,6 +216,22 @@ class _Reader:
         return notes
 
 
+def _indexed(group: TensorGroup) -> tuple[str, list[Indices]]:
+    """A group's name with all its numbers taken out, and what they may be.
+
+    ``layers.{}.mlp.2.weight`` is ``layers.{}.mlp.{}.weight`` with any layer and 2.
+    """
+    template, literal = template_of(group.template)
+    numbers, own = iter(literal), iter(group.indices)
+    parts = group.template.split(".")[1:]
+    found = [
+        next(own) if part == "{}" else (next(numbers),)
+        for part in parts
+        if part == "{}" or index_of(part) is not None
+    ]
+    return template.replace("()", "{}"), found
+
+
 def kind_by_name(name: str) -> tuple[str, bool]:
     """Kind, and whether it is trained, as far as a name tells.
 
@@ -213,8 +243,20 @@ def kind_by_name(name: str) -> tuple[str, bool]:
     if parts[-1] in words["buffers"]:
         return BUFFER, False
     module = parts[-2] if len(parts) > 1 else parts[-1]
-    if any(fnmatchcase(module, pattern) for pattern in words["embeddings"]):
+    if _is_one_of(module, words["embeddings"]):
         return "Embedding", True
-    if any(fnmatchcase(module, pattern) for pattern in words["norms"]):
+    if _is_one_of(module, words["norms"]):
         return "LayerNorm", True
     return PARAMETER, True
+
+
+def _is_one_of(word: str, patterns: Iterable[str]) -> bool:
+    """The word is one of these; ``*norm`` is whatever ends so, ``norm*`` whatever begins so."""
+    return any(
+        word.endswith(pattern[1:])
+        if pattern[0] == "*"
+        else word.startswith(pattern[:-1])
+        if pattern[-1] == "*"
+        else word == pattern
+        for pattern in patterns
+    )
