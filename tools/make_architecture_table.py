@@ -58,8 +58,8 @@ MAPPING_HEADING = """
 
 Of the types whose default configuration transformers builds.
 
-| | types | described | exact |
-|---|---:|---:|---:|
+| | types | described | exact | every row equal |
+|---|---:|---:|---:|---:|
 """
 
 TABLE_HEADING = """
@@ -121,7 +121,16 @@ def mapping_line(title: str, types: set[str], standings: Mapping[str, Standing])
     """One line of the table of purposes."""
     described = types & set(standings)
     exact = sum(standings[name].verdict == "exact" for name in described)
-    return f"| {title} | {len(types)} | {len(described)} | {exact} of {len(types)} |\n"
+    equal = sum(all_rows_equal(standings[name]) for name in described)
+    cells = [title, len(types), len(described), f"{exact} of {len(types)}", equal]
+    return f"| {' | '.join(map(str, cells))} |\n"
+
+
+def all_rows_equal(found: Standing) -> bool:
+    """Whether there are rows and not even an explained one differs."""
+    return found.verdict == "exact" and all(
+        equal == rows_ for equal, rows_ in found.counts.values()
+    )
 
 
 def line(model_type: str, found: Standing) -> str:

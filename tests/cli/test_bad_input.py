@@ -106,7 +106,7 @@ OPTIONS = [
     ("nope", "no command named `nope`", ""),
     ("cuont 7b", "no command named `cuont`", "did you mean `count`?"),
     ("--nope", "no such option: --nope", "`paramcalc --help`"),
-    ("show no-such-thing-at-all", "no model named", "`paramcalc list models`"),
+    ("show qqqqqqqqqqqqqqqqqqqq", "no model named", "`paramcalc list models`"),
 ]
 
 
