@@ -21,8 +21,8 @@ COMMANDS = {
     "completion": "the completion script for a shell",
 }
 EPILOG = """\
-MODEL is a catalogue name, a bare size (70b), a layer spec, a config.json or its folder, or - for
-standard input.
+MODEL is a catalogue name, a bare size (70b), a layer spec, a config.json or its folder, a
+safetensors or GGUF checkpoint, or - for standard input.
 
 Exit codes: 0 answered, 1 answered and the answer is no, 2 could not answer, 70 a bug,
 130 interrupted, 141 the reader of the output went away.

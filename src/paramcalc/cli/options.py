@@ -15,7 +15,7 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A name, a size (70b), a layer spec, a config.json or its folder, or -.",
+        help="A name, a size (70b), a spec, a config.json, a checkpoint, or -.",
         autocompletion=models,
         show_default=False,
     ),
