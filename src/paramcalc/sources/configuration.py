@@ -30,6 +30,10 @@ class Reading(NamedTuple):
     """Count the layers for multi-token prediction that published files hold."""
     assume: str | None = None
     """The architecture to take for a ``model_type`` that is not known."""
+    tied: bool | None = None
+    """Of a print-out: whether a head shares the weights of a table of its shape."""
+    ignore: tuple[str, ...] = ()
+    """Of a print-out: modules or kinds that hold nothing but what is printed."""
 
 
 AS_IT_STANDS = Reading()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,12 +17,23 @@ from paramcalc.sources.configuration import (
     model_from_configuration,
 )
 
+# `Name(` alone on the first line, or `Name(arguments)`.
+_PRINTOUT = re.compile(r"\s*[A-Za-z_][\w.]*\((?:[^\n]*\))?[ \t]*(?:\r?\n|\Z)")
+
 
 def model_from_text(text: str, file: str, reading: Reading = AS_IT_STANDS) -> Model:
-    """A configuration if the text is JSON with a ``model_type``, else a layer spec."""
+    """A configuration if the text is JSON with a ``model_type``, a print-out of PyTorch's, or else
+    a layer spec.
+    """
     if text.lstrip().startswith("{") and '"model_type"' in text:
         configuration = parse_json(text, file)
         return model_from_configuration(configuration, file, reading)
+    if _PRINTOUT.match(text):
+        from paramcalc.sources.printout import model_from_printout
+
+        return model_from_printout(
+            text, file, tied=reading.tied, ignore=reading.ignore, sizes=reading.overrides
+        )
     return model_from_source(parse_source(text, file), reading)
 
 

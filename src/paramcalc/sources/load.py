@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,24 +35,33 @@ def load(
     symbolic: bool = False,
     mtp: bool = False,
     assume: str | None = None,
+    tied: bool | None = None,
+    ignore: Sequence[str] = (),
 ) -> Model:
-    """The model for a catalogue name, a bare size, a path, ``-``, or a dictionary.
+    """The model for a catalogue name, a bare size, a path, ``-``, a dictionary, or a live module.
 
     ``overrides`` set single keys of the configuration. ``like`` names the model whose cache a
     bare size takes (without it, that of the nearest catalogued dense model). ``symbolic`` keeps
     the formulas for an explanation. ``mtp`` counts the layers for multi-token prediction that
     published files hold. ``assume`` names the architecture for a ``model_type`` that is not
-    known; the answer is then an estimate. Raises `ParamcalcError`.
+    known; the answer is then an estimate. ``tied`` and ``ignore`` tell what a print-out does not
+    show: heads that share a table's weights, modules that hold nothing but what is printed.
+    Raises `ParamcalcError`.
     """
     if isinstance(target, Model):
         return target
     try:
-        return _load(target, Reading(overrides or {}, symbolic, mtp, assume), like)
+        reading = Reading(overrides or {}, symbolic, mtp, assume, tied, tuple(ignore))
+        return _load(target, reading, like)
     except RecursionError:
         raise ParamcalcError("the configuration or spec is nested too deep") from None
 
 
 def _load(target: object, reading: Reading, like: str | None) -> Model:
+    if not isinstance(target, (str, os.PathLike)):
+        model = _live(target)
+        if model is not None:
+            return model
     if isinstance(target, Mapping):
         return model_from_tree(target, reading)
     if isinstance(target, os.PathLike):
@@ -63,6 +72,17 @@ def _load(target: object, reading: Reading, like: str | None) -> Model:
             "give a name, a size, a path or a dictionary",
         )
     return _from_text(target.strip(), reading, like)
+
+
+def _live(target: Any) -> Model | None:
+    """The model of a live PyTorch module or a tree of JAX arrays."""
+    from paramcalc.sources import modules
+
+    if modules.is_module(target):
+        return modules.model_from_module(target)
+    if isinstance(target, Mapping) and modules.is_tree(target):
+        return modules.model_from_arrays(target)
+    return None
 
 
 def _from_text(target: str, reading: Reading, like: str | None = None) -> Model:

@@ -189,7 +189,7 @@ class _Reader:
         """Torch's attention prints its out-projection only."""
         out = node.named().get("out_proj")
         width = called(out).get("in_features") if out else None
-        if width is None:
+        if out is None or width is None:
             self.gap(node, place, "prints no `out_proj`")
             return []
         if not parents or parents[-1].kind not in _OWN_PARTS:
@@ -235,7 +235,7 @@ class _Reader:
                 if shape is None:
                     missing.append(name)
                 else:
-                    yield Slot(name, shape, rule.like or node.kind, trained)
+                    yield Slot(name, shape, rule.kind or node.kind, trained)
         if missing and not self.is_closed(node, place):
             self.notes.missing(node.kind, missing)
 
@@ -245,8 +245,8 @@ class _Reader:
             names = called(node).keys()
             for kind, wanted in _LOOKS_LIKE.items():
                 if wanted <= names:
-                    named = {name: value for name, value in called(node).items()}
-                    given = {k: v for k, v in named.items() if k in wanted or k == "bias"}
+                    given = {k: called(node).get(k, True) for k in (*wanted, "bias")}
+                    given = {k: v for k, v in given.items() if kind == "Linear" or k != "bias"}
                     self.gap(node, place, f"counted as {kind}")
                     return expand_call(kind, [], given)
         if not self.is_closed(node, place):

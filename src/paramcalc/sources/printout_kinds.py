@@ -27,6 +27,7 @@ class Rule(NamedTuple):
     """What `data/printout.yaml` says about a kind."""
 
     like: str | None = None
+    kind: str | None = None
     tensors: Mapping[str, Any] = {}
     buffers: Mapping[str, Any] = {}
     untied: Mapping[str, Any] = {}
@@ -111,7 +112,7 @@ def called(node: Node) -> dict[str, Any]:
     """The arguments that a module prints, by the names of its kind's parameters."""
     positional, named = arguments_of(node.arguments[:LONGEST_ARGUMENTS])
     kind = torch_kind(node)
-    names = list(signature(KINDS[kind]).parameters) if kind in KINDS else []
+    names = list(signature(KINDS[kind]).parameters) if kind else []
     return {**dict(zip(names, positional)), **named}
 
 
@@ -128,6 +129,7 @@ class Surroundings(Mapping[str, Any]):
             return self.node.name
         if key == "shape":
             return self._shape()
+        found: int | View | None
         if key == "width":
             found = self.widths.beside(self.node, self.parents)
         elif key == "inside":

@@ -14,9 +14,9 @@ DEEPEST = 60
 LONGEST_ARGUMENTS = 2_000
 LONGEST_NAME = 200
 
-_FIRST = re.compile(r"\s*[A-Za-z_][\w.]*\((?:[^\n]*\))?[ \t]*(?:\r?\n|\Z)")
 _MODULE = re.compile(
-    r"(?:\((?P<name>[^\n]{1,200}?)\): )?(?:(?P<copies>\d{1,9}) x )?(?P<kind>[A-Za-z_][\w.]*)\((?P<rest>.*)"
+    r"(?:\((?P<name>[^\n]{1,200}?)\): )?(?:(?P<copies>\d{1,9}) x )?"
+    r"(?P<kind>[A-Za-z_][\w.]*)\((?P<rest>.*)"
 )
 _CHILD = re.compile(r"\((?P<name>[^\n]{1,200}?)\): (?P<text>.+)")
 _FOLDED = re.compile(r"(\d{1,9})-(\d{1,9})")
@@ -49,11 +49,6 @@ class Node:
         if self.by_name is None:
             self.by_name = {child.name: child for child in self.children}
         return self.by_name
-
-
-def is_printout(text: str) -> bool:
-    """The first line opens a module, ``Name(``, or is one, ``Name(arguments)``."""
-    return _FIRST.match(text) is not None
 
 
 def parse_printout(text: str, file: str) -> Node:
