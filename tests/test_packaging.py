@@ -63,11 +63,11 @@ def test_the_readme_sets_up_in_two_lines_of_shell() -> None:
     install, test = commands
     assert install.endswith("paramcalc fit 70b --gpu 24gb")
     assert "pip install -e '.[test]'" in test
-    assert test.endswith("pytest")
+    assert test.endswith("pytest -n auto")
 
 
 def test_ci_finds_the_test_command() -> None:
     after_mark = README.split("<!-- test command")[1]
     commands = re.findall(r"^python3 .*$", after_mark, flags=re.MULTILINE)
-    assert commands[0].endswith("pytest")
+    assert commands[0].endswith("pytest -n auto")
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
