@@ -210,7 +210,7 @@ def test_no_spec_takes_much_time_or_memory(name: str, content: str, tmp_path: Pa
     (tmp_path / f"{name}.yaml").write_text(content)
     start = time.perf_counter()
     found = in_bash(f"ulimit -v 2000000; paramcalc count {name}.yaml", tmp_path)
-    assert time.perf_counter() - start < 20
+    assert time.perf_counter() - start < 60
     assert found.returncode in (0, 2)
     assert "Traceback" not in found.stderr
     assert "a bug in" not in found.stderr

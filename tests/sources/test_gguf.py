@@ -456,7 +456,7 @@ def test_as_many_tensors_as_are_read(tmp_path: Path) -> None:
     path.write_bytes(names(20_000, 900))
     start = time.process_time()
     assert paramcalc.load(path).tensor_count == 20_000
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 10
     assert megabytes_for(path) < 100
 
 
