@@ -29,6 +29,8 @@ def run(
     set_: options.Set = None,
     mtp: options.Mtp = False,
     assume: options.Assume = None,
+    tied: options.Tied = None,
+    ignore: options.Ignore = None,
     explain: options.Explain = False,
     form: options.Form = "table",
     json: options.Json = False,
@@ -48,7 +50,15 @@ def run(
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
 
-    found = load(model, overrides=settings(set_), symbolic=explain, mtp=mtp, assume=assume)
+    found = load(
+        model,
+        overrides=settings(set_),
+        symbolic=explain,
+        mtp=mtp,
+        assume=assume,
+        tied=tied,
+        ignore=ignore or (),
+    )
     sizes = ladder_sizes(found)
     steps = None
     if explain:

@@ -25,6 +25,8 @@ def run(
     set_: options.Set = None,
     mtp: options.Mtp = False,
     assume: options.Assume = None,
+    tied: options.Tied = None,
+    ignore: options.Ignore = None,
     explain: options.Explain = False,
     exit_zero: options.ExitZero = False,
     quiet: options.Quiet = False,
@@ -47,7 +49,16 @@ def run(
     from paramcalc.sources.load import load
 
     answer = api.fit(
-        load(model, overrides=settings(set_), like=like, symbolic=explain, mtp=mtp, assume=assume),
+        load(
+            model,
+            overrides=settings(set_),
+            like=like,
+            symbolic=explain,
+            mtp=mtp,
+            assume=assume,
+            tied=tied,
+            ignore=ignore or (),
+        ),
         gpu,
         named_precisions(precision),
         gpus=whole("--gpus", gpus),

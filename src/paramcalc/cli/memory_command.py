@@ -23,6 +23,8 @@ def run(
     set_: options.Set = None,
     mtp: options.Mtp = False,
     assume: options.Assume = None,
+    tied: options.Tied = None,
+    ignore: options.Ignore = None,
     explain: options.Explain = False,
     form: options.Form = "table",
     json: options.Json = False,
@@ -40,7 +42,14 @@ def run(
     from paramcalc.sources.load import load
 
     found = load(
-        model, overrides=settings(set_), like=like, symbolic=explain, mtp=mtp, assume=assume
+        model,
+        overrides=settings(set_),
+        like=like,
+        symbolic=explain,
+        mtp=mtp,
+        assume=assume,
+        tied=tied,
+        ignore=ignore or (),
     )
     work = workload(
         found,

@@ -89,6 +89,23 @@ Assume = Annotated[
         help="The architecture to take for a model_type that is not known (an estimate).",
     ),
 ]
+Tied = Annotated[
+    bool | None,
+    typer.Option(
+        "--tied/--untied",
+        help="Of a print-out: heads share the weights of a table of their shape, or do not.",
+        show_default=False,
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        metavar="NAME",
+        help="Of a print-out: a module or kind that holds only what is printed (repeat).",
+        show_default=False,
+    ),
+]
 Gpu = Annotated[
     str,
     typer.Option(

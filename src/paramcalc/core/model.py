@@ -17,6 +17,8 @@ from paramcalc.core.layers import EMBEDDING_KINDS, NORM_KINDS
 from paramcalc.errors import ParamcalcError
 
 EXACT, ESTIMATED, REPORTED = "exact", "estimated", "reported"
+UNKNOWN_TENSORS = "parameters"
+"""The one group of a model of which only the number of parameters is known."""
 MOST_TENSORS = 2_000_000
 """Listing more tensors than this one by one is refused."""
 
@@ -196,7 +198,8 @@ class Model(NamedTuple):
     @property
     def is_counted(self) -> bool:
         """The tensors are known one by one, not only how many elements they have."""
-        return self.architecture is not None or self.stored_bytes is not None
+        named = any(group.template != UNKNOWN_TENSORS for group in self.groups)
+        return self.architecture is not None or named
 
     @property
     def stored_bytes(self) -> int | None:

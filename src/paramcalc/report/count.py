@@ -56,7 +56,7 @@ def page(
 def heading(model: Model) -> str:
     """What is counted, and how sure the figure is."""
     parts = [model.name]
-    if model.exactness == ESTIMATED:
+    if model.exactness == ESTIMATED and not model.is_counted:
         return f"{model.name} · {plural(model.parameters.total, 'parameter')}"
     if model.architecture and model.architecture != model.name:
         parts.append(model.architecture)

@@ -52,9 +52,15 @@ def load(
         return target
     try:
         reading = Reading(overrides or {}, symbolic, mtp, assume, tied, tuple(ignore))
-        return _load(target, reading, like)
+        model = _load(target, reading, like)
     except RecursionError:
         raise ParamcalcError("the configuration or spec is nested too deep") from None
+    if (tied is not None or ignore) and (model.architecture or model.stored_bytes):
+        raise ParamcalcError(
+            f"{shorten(model.name)} is no print-out of PyTorch's",
+            "`--tied`, `--untied` and `--ignore` tell what such a text does not show",
+        )
+    return model
 
 
 def _load(target: object, reading: Reading, like: str | None) -> Model:

@@ -241,6 +241,8 @@ class _Reader:
 
     def unknown(self, node: Node, place: str) -> list[Slot]:
         """A kind that nobody knows; its arguments may look like those of one that is known."""
+        if node.kind.removeprefix("Lazy") in KINDS:
+            return expand_call(node.kind, [], {})  # the error says why not
         if not node.children:
             names = called(node).keys()
             for kind, wanted in _LOOKS_LIKE.items():

@@ -17,7 +17,7 @@ from paramcalc.catalogue.rules import expression, rules
 from paramcalc.core.layers import KINDS, WITHOUT_TENSORS
 from paramcalc.core.layers.plain import NOT_A_CALL
 from paramcalc.errors import ParamcalcError
-from paramcalc.sources.printout_text import LONGEST_ARGUMENTS, Node, arguments_of
+from paramcalc.sources.printout_text import Node, arguments_of
 
 FILE = "printout.yaml"
 _LAST_WORD = re.compile(r"([A-Z][a-z]+\d?d?|[A-Z]+\d*[dD]?|[a-z]+)_?\d*$")
@@ -110,10 +110,12 @@ class View(Mapping[str, Any]):
 
 def called(node: Node) -> dict[str, Any]:
     """The arguments that a module prints, by the names of its kind's parameters."""
-    positional, named = arguments_of(node.arguments[:LONGEST_ARGUMENTS])
-    kind = torch_kind(node)
-    names = list(signature(KINDS[kind]).parameters) if kind else []
-    return {**dict(zip(names, positional)), **named}
+    if node.called is None:
+        positional, named = arguments_of(node.arguments)
+        kind = torch_kind(node)
+        names = list(signature(KINDS[kind]).parameters) if kind else []
+        node.called = {**dict(zip(names, positional)), **named}
+    return node.called
 
 
 class Surroundings(Mapping[str, Any]):

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from paramcalc.errors import ParamcalcError, Place, Problem, shorten
 
-MOST_LINES = 50_000
+MOST_CHARACTERS = 4_000_000
+MOST_LINES = 30_000
 DEEPEST = 60
-LONGEST_ARGUMENTS = 2_000
-LONGEST_NAME = 200
+LONGEST_ARGUMENTS = 500
 
 _MODULE = re.compile(
     r"(?:\((?P<name>[^\n]{1,200}?)\): )?(?:(?P<copies>\d{1,9}) x )?"
@@ -43,6 +43,8 @@ class Node:
     shape: tuple[int, ...] | None = None
     """Of a tensor that is printed itself, in a ParameterList."""
     by_name: dict[str, Node] | None = None
+    called: dict[str, Any] | None = None
+    """Its arguments by their names, once they were asked for."""
 
     def named(self) -> Mapping[str, Node]:
         """The modules in it by their names."""
@@ -53,9 +55,10 @@ class Node:
 
 def parse_printout(text: str, file: str) -> Node:
     """The tree of modules; raises `ParamcalcError` where the text is no print-out."""
-    lines = text.splitlines()
-    if len(lines) > MOST_LINES:
-        raise ParamcalcError(f"`{file}` has more than {MOST_LINES:,} lines")
+    if len(text) > MOST_CHARACTERS or text.count("\n") > MOST_LINES:
+        most = f"{MOST_CHARACTERS:,} characters or {MOST_LINES:,} lines"
+        raise ParamcalcError(f"`{file}` is too long for a print-out: more than {most}")
+    lines = text.split("\n")
     root: Node | None = None
     open_nodes: list[Node] = []
     for number, line in enumerate(lines, 1):
@@ -64,11 +67,13 @@ def parse_printout(text: str, file: str) -> Node:
             continue
         if root is not None and not open_nodes:
             raise _wrong("there is more text after the end of the module", file, number, line)
-        if stripped == ")":
+        if stripped == ")" and open_nodes:
             open_nodes.pop()
             continue
         node, opens = _read(stripped, number)
         if root is None:
+            if not node.kind or node.name or node.numbers is not None:
+                raise _wrong("this is no module", file, number, line)
             root = node
         elif node.kind or node.shape is not None:
             open_nodes[-1].children.append(node)
@@ -79,7 +84,8 @@ def parse_printout(text: str, file: str) -> Node:
         if len(open_nodes) > DEEPEST:
             raise _wrong("modules are nested too deep", file, number, line)
     if root is None or open_nodes:
-        raise _wrong("the print-out ends before its last `)`", file, len(lines), lines[-1])
+        last = lines[-1] if lines else ""
+        raise _wrong("the print-out ends before its last `)`", file, len(lines), last)
     return root
 
 
@@ -107,8 +113,8 @@ def _read(line: str, number: int) -> tuple[Node, bool]:
             return Node("", "", number), False
         if not rest or rest.endswith(")"):
             name, numbers = _name(found["name"] or "", found["copies"], number)
-            inner = rest[:-1]
-            node = Node(name, found["kind"], number, numbers, inner[: LONGEST_ARGUMENTS + 1])
+            inner = rest[:-1][:LONGEST_ARGUMENTS]
+            node = Node(name, found["kind"], number, numbers, inner)
             if node.kind in ("ParameterList", "ParameterDict") and inner:
                 node.children = [_tensor(m, number) for m in _PARAMETER.finditer(inner)]
             return node, not rest
@@ -131,15 +137,6 @@ def _name(name: str, copies: str | None, line: int) -> tuple[str, range | None]:
     if len(numbers) != int(copies):
         raise ParamcalcError(f"line {line}: `({shorten(name)})` is not {copies} modules")
     return "", numbers
-
-
-def walk(root: Node) -> Iterator[Node]:
-    """The module and all below it."""
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting += reversed(node.children)
 
 
 def arguments_of(text: str) -> tuple[list[Any], dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from paramcalc.core.model import ESTIMATED, Model, TensorGroup
+from paramcalc.core.model import ESTIMATED, UNKNOWN_TENSORS, Model, TensorGroup
 
 
 def model_of_size(name: str, parameters: int) -> Model:
@@ -17,7 +17,7 @@ def model_of_size(name: str, parameters: int) -> Model:
 
 def unknown_tensors(parameters: int) -> TensorGroup:
     """Parameters of which only the number is known."""
-    return TensorGroup("parameters", (), (parameters,), "Parameter", 1, parameters)
+    return TensorGroup(UNKNOWN_TENSORS, (), (parameters,), "Parameter", 1, parameters)
 
 
 def with_cache_of(model: Model, other: Model) -> Model:
