@@ -76,10 +76,12 @@ def test_in_a_script() -> None:
 # --- a reader that goes away ----------------------------------------------------------------------
 
 
-def test_head() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "PYTHONUNBUFFERED=1 "])
+def test_head(unbuffered: str) -> None:
     # 45,395 lines: far more than a pipe holds.
     found = in_bash(
-        "paramcalc count deepseek-v3 --by tensor --expand | head -1; echo ${PIPESTATUS[0]}"
+        f"{unbuffered}paramcalc count deepseek-v3 --by tensor --expand | head -1;"
+        " echo ${PIPESTATUS[0]}"
     )
     assert found.stdout == "deepseek-v3 · deepseek_v3 · exact\n141\n"
     assert found.stderr == ""

@@ -11,6 +11,7 @@ from paramcalc.errors import ParamcalcError
 
 UNBOUNDED = 10_000
 _NARROWEST = 20
+_PIECE = 32_768
 _PLAIN = str.maketrans(
     {"×": "x", "·": "-", "✓": "+", "✗": "x", "─": "-", "├": "|", "└": "`", "│": "|"}
     | {"…": "~", "–": "-", "█": "#", "→": ">", "≤": "<"}
@@ -76,5 +77,8 @@ def write(text: str) -> None:
         text.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         text = text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
-    sys.stdout.write(text)
+    # In pieces: an unbuffered stream (PYTHONUNBUFFERED) takes a part of a long text without a word
+    # when its reader goes away, and only the next piece fails.
+    for start in range(0, len(text), _PIECE):
+        sys.stdout.write(text[start : start + _PIECE])
     sys.stdout.flush()
