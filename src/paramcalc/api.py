@@ -12,8 +12,7 @@ from paramcalc.core.fit import Device, Fit
 from paramcalc.core.inference import Workload
 from paramcalc.core.memory import Memory
 from paramcalc.core.model import Model
-from paramcalc.core.precision import Format
-from paramcalc.core.weights import AS_STORED, weights_bytes
+from paramcalc.core.weights import AS_STORED, Precision, weights_bytes
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.load import load
 from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
@@ -36,7 +35,7 @@ def workload(
     """The options of `memory` and `fit`, checked and with their defaults filled in."""
     return Workload(
         engine=tables.engine(engine),
-        kv_format=tables.precision(kv_precision or DEFAULT_KV_PRECISION),
+        kv_format=tables.number_format(kv_precision or DEFAULT_KV_PRECISION),
         context=_context(model, context),
         batch=_whole("batch", batch, MOST_BATCH),
         gpus=_whole("number of GPUs", gpus, fitting.MOST_GPUS),
@@ -174,7 +173,9 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
     return facts
 
 
-def precisions(model: Model, names: Sequence[str] | None, ladder: str = "memory") -> list[Format]:
+def precisions(
+    model: Model, names: Sequence[str] | None, ladder: str = "memory"
+) -> list[Precision]:
     """The formats of these names, or of a ladder; of a file first as it is stored.
 
     ``stored`` names the formats that a file's tensors have in it.
@@ -184,7 +185,7 @@ def precisions(model: Model, names: Sequence[str] | None, ladder: str = "memory"
         size = model.stored_bytes
         # To keep a file in more bytes than it has gains nothing.
         return usual if size is None else [AS_STORED, *_below(model, usual, size)]
-    found: list[Format] = []
+    found: list[Precision] = []
     for name in names:
         if str(name).lower() != AS_STORED.name:
             found += formats([name])
@@ -194,17 +195,20 @@ def precisions(model: Model, names: Sequence[str] | None, ladder: str = "memory"
             )
         else:
             found.append(AS_STORED)
-    return list(dict.fromkeys(found))
+    return _distinct(found)
 
 
-def _below(model: Model, found: Sequence[Format], size: int) -> list[Format]:
+def _distinct(found: Sequence[Precision]) -> list[Precision]:
+    return list({one.name: one for one in found}.values())
+
+
+def _below(model: Model, found: Sequence[Precision], size: int) -> list[Precision]:
     return [one for one in found if weights_bytes(model, one) < size]
 
 
-def formats(names: Sequence[str]) -> list[Format]:
-    """The number formats of these names, each once."""
-    found = [tables.precision(name) for name in names]
-    return list(dict.fromkeys(found))
+def formats(names: Sequence[str]) -> list[Precision]:
+    """The formats and recipes of these names, each once."""
+    return _distinct([tables.precision(name) for name in names])
 
 
 __all__ = ["DEFAULT_CONTEXT", "fit", "formats", "load", "memory", "workload"]

@@ -19,7 +19,7 @@ LADDERS: dict[str, list[str]] = DOCUMENT["_ladders"]
 ENTRIES: dict[str, dict[str, Any]] = {
     name: entry for name, entry in DOCUMENT.items() if not name.startswith("_")
 }
-FORMATS = {name: entry for name, entry in ENTRIES.items() if "recipe" not in entry}
+FORMATS = {name: entry for name, entry in ENTRIES.items() if "block_numel" in entry}
 
 # sizeof() of every block struct, compiled from ggml-common.h (ggml-org/ggml d99724f2, August 2026)
 with (ROOT / "tests" / "data" / "ggml_types.csv").open(encoding="utf-8", newline="") as file:

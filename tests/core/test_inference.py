@@ -26,7 +26,7 @@ from paramcalc.core.weights import weights_bytes
 from paramcalc.errors import ParamcalcError
 
 GB, GIB, MIB = 10**9, 2**30, 2**20
-BF16, FP32, INT8, INT4 = (tables.precision(name) for name in ("bf16", "fp32", "int8", "int4"))
+BF16, FP32, INT8, INT4 = (tables.number_format(name) for name in ("bf16", "fp32", "int8", "int4"))
 Q4_K = Format("Q4_K", 256, 144)
 PLAIN = Engine("plain", 100, 200, 400, "a book")
 

@@ -24,7 +24,12 @@ from paramcalc.errors import ParamcalcError
 
 quick = settings(max_examples=150, deadline=None, derandomize=True)
 
-FORMATS = [tables.precision(name) for name in tables.PRECISIONS.names()]
+FORMATS = [
+    tables.number_format(name)
+    for name in tables.PRECISIONS.names()
+    if "block_numel" in getattr(tables.PRECISIONS.find(name), "card", {})
+]
+RECIPES = [tables.precision(name) for name in ("Q4_K_M", "Q8_0", "IQ3_XS", "IQ1_S", "F16")]
 FLOATS = [f for f in FORMATS if f.block_numel == 1]
 
 # --- random specs --------------------------------------------------------------------------------
@@ -258,7 +263,7 @@ def grown(work: Workload) -> Iterator[Workload]:
 
 
 @quick
-@given(MODELS, WORKLOADS, st.sampled_from(FORMATS))
+@given(MODELS, WORKLOADS, st.sampled_from([*FORMATS, *RECIPES]))
 def test_more_work_never_takes_less_memory(model: Model, work: Workload, storage: Format) -> None:
     found = memory(model, storage, work)
     for more in grown(work):
@@ -279,7 +284,7 @@ def test_sequences_take_what_each_takes(model: Model, work: Workload) -> None:
 
 
 @quick
-@given(MODELS, WORKLOADS, st.sampled_from(FORMATS))
+@given(MODELS, WORKLOADS, st.sampled_from([*FORMATS, *RECIPES]))
 def test_an_explanation_changes_no_number(model: Model, work: Workload, storage: Format) -> None:
     explained = memory(model, storage, work, explain=True)
     assert explained._replace(steps=()) == memory(model, storage, work)
@@ -289,7 +294,7 @@ def test_an_explanation_changes_no_number(model: Model, work: Workload, storage:
 
 
 @quick
-@given(MODELS, WORKLOADS, st.sampled_from(FORMATS), st.integers(1, 10**7))
+@given(MODELS, WORKLOADS, st.sampled_from([*FORMATS, *RECIPES]), st.integers(1, 10**7))
 def test_what_fits_fits_and_one_more_does_not(
     model: Model, work: Workload, storage: Format, size: int
 ) -> None:

@@ -9,7 +9,7 @@ from paramcalc.catalogue.architectures import architecture_names, architecture_s
 from paramcalc.catalogue.models import MODELS, index
 from paramcalc.catalogue.selection import Selection
 from paramcalc.catalogue.table import Table, normal
-from paramcalc.catalogue.tables import ENGINES, HARDWARE, MIB, PRECISIONS, precision
+from paramcalc.catalogue.tables import ENGINES, HARDWARE, MIB, PRECISIONS, number_format
 from paramcalc.errors import ParamcalcError
 
 Record = dict[str, Any]
@@ -55,14 +55,15 @@ def _models(word: str) -> list[Record]:
 def _precisions(word: str) -> list[Record]:
     rows = []
     for name in _matching(PRECISIONS, word):
-        found = precision(name)
+        card = _card(PRECISIONS, name)
+        found = number_format(name) if "block_numel" in card else None
         rows.append(
             {
                 "name": name,
-                "bits": round(found.bits_per_element, 4),
-                "block_numel": found.block_numel,
-                "block_bytes": found.block_bytes,
-                "description": found.description,
+                "bits": round(found.bits_per_element, 4) if found else None,
+                "block_numel": card.get("block_numel"),
+                "block_bytes": card.get("block_bytes"),
+                "description": " ".join(str(card.get("description", "")).split()),
             }
         )
     return rows

@@ -78,7 +78,12 @@ class Table:
                 if text.startswith(f"{name}:") or f"\n{name}:" in text:
                     return _entry(path, text, name)
         wanted = normal(name)
-        found = self._listed(wanted) or self.spellings().get(wanted) or self._by_prefix(wanted)
+        found = (
+            self._listed(wanted)
+            or (self.listed is None and _aliases(self.texts).get(name))
+            or self.spellings().get(wanted)
+            or self._by_prefix(wanted)
+        )
         return _entry(found[0], read_cached(found[0]), found[1]) if found else None
 
     def section(self, name: str) -> Any:
@@ -160,6 +165,16 @@ def read_cached(path: Path) -> str:
 @lru_cache(maxsize=16)
 def _texts(file: str) -> tuple[tuple[Path, str], ...]:
     return tuple((path, read_cached(path)) for path in find_data(file))
+
+
+@lru_cache(maxsize=16)
+def _aliases(texts: tuple[tuple[Path, str], ...]) -> Mapping[str, tuple[Path, str]]:
+    """Aliases as they are written, which go before names that only look alike (f16, F16)."""
+    found: dict[str, tuple[Path, str]] = {}
+    for path, text in texts:
+        for name, alias in other_names(text):
+            found.setdefault(alias, (path, name))
+    return found
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paramcalc.catalogue.table import Entry, Table, normal
 from paramcalc.core.fit import Device
@@ -12,6 +13,9 @@ from paramcalc.core.inference import Engine
 from paramcalc.core.precision import Format
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.units import parse_bytes, starts_with_number
+
+if TYPE_CHECKING:
+    from paramcalc.core.weights import Precision
 
 PRECISIONS = Table("precisions.yaml")
 HARDWARE = Table("hardware.yaml")
@@ -36,9 +40,37 @@ def _find(table: Table, name: str, what: str, listed: str) -> Entry:
     return entry
 
 
-def precision(name: str) -> Format:
-    """The number format called ``name`` (or an alias of it)."""
+def precision(name: str) -> Precision:
+    """The recipe, or the number format, called ``name`` (or an alias of it).
+
+    A recipe's parameters may follow its name (``gptq-4bit-g32``), and a YAML file holds a mix of
+    one's own.
+    """
+    entry = PRECISIONS.find(_named("precision", name))
+    if entry is not None and "recipe" not in entry.card:
+        return _format(entry)
+    from paramcalc.catalogue import recipes
+
+    if entry is not None:
+        return recipes.recipe(entry, number_format)
+    found = recipes.find(name, PRECISIONS, number_format)
+    return found or _format(_find(PRECISIONS, name, "precision", "precisions"))
+
+
+@lru_cache(maxsize=256)
+def number_format(name: str) -> Format:
+    """The number format called ``name``: what one tensor, or a cache, is stored in."""
     entry = _find(PRECISIONS, name, "precision", "precisions")
+    if "block_numel" not in entry.card:
+        # BF16 is a file type of GGUF, bf16 the format of its matrices.
+        entry = PRECISIONS.find(name.lower()) or entry
+    if "block_numel" not in entry.card:
+        hint = "a cache, or a single tensor, takes a number format such as `q8_0`"
+        raise ParamcalcError(f"`{entry.name}` is a recipe for whole models", hint)
+    return _format(entry)
+
+
+def _format(entry: Entry) -> Format:
     card = entry.card
     return Format(
         entry.name,
@@ -46,6 +78,7 @@ def precision(name: str) -> Format:
         card["block_bytes"],
         str(card.get("source", "")),
         str(card.get("description", "")),
+        card.get("kind") == "block",
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paramcalc.core.answers import Answers
@@ -38,6 +39,8 @@ class Expansion(NamedTuple):
     ties: tuple[Tied, ...]
     context: int | None
     embeddings: Embeddings | None = None
+    names: Mapping[str, Any] = MappingProxyType({})
+    """The fields and derived sizes that it was expanded with."""
 
 
 def expand(
@@ -97,7 +100,9 @@ class _Expander:
             groups, ties = renamed(groups, ties, spec.rename)
             check_unique(groups)
         caches = (cache._replace(count=count) for cache, count in self.caches.items())
-        return Expansion(tuple(groups), tuple(caches), tuple(ties), self.context(), embeddings)
+        return Expansion(
+            tuple(groups), tuple(caches), tuple(ties), self.context(), embeddings, self.names
+        )
 
     def ends(self, groups: Sequence[TensorGroup], ties: Sequence[Tied]) -> Embeddings | None:
         """The input table and the output head; those of a nested network if it has them."""

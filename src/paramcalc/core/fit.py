@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from paramcalc.core.inference import Workload, beside_weights, memory
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
-from paramcalc.core.precision import Format
-from paramcalc.core.weights import weights_bytes
+from paramcalc.core.weights import Precision, weights_bytes
 
 MOST_GPUS = 1_000_000
 MOST_CONTEXT = 10**12
@@ -91,8 +90,8 @@ def fit(
     model: Model,
     device: Device,
     workload: Workload,
-    precisions: Sequence[Format],
-    lower: Sequence[Format] = (),
+    precisions: Sequence[Precision],
+    lower: Sequence[Precision] = (),
     *,
     explain: bool = False,
 ) -> Fit:
@@ -110,7 +109,7 @@ def fit(
 
 
 def _row(
-    model: Model, device: Device, workload: Workload, precision: Format, explain: bool
+    model: Model, device: Device, workload: Workload, precision: Precision, explain: bool
 ) -> PrecisionFit:
     found = memory(model, precision, workload, explain=explain)
     weights = found.weights_bytes

@@ -36,7 +36,7 @@ def grouped(tensors: Iterable[StoredTensor]) -> list[TensorGroup]:
         template, indices = template_of(tensor.name)
         key = (template, *tensor[1:])
         found.setdefault(key, (tensor._replace(name=template), []))[1].append(indices)
-    return [_group(tensor, box) for tensor, indices in found.values() for box in _boxes(indices)]
+    return [_group(tensor, box) for tensor, indices in found.values() for box in boxes(indices)]
 
 
 def template_of(name: str) -> tuple[str, Indices]:
@@ -59,7 +59,7 @@ def _braceless(part: str) -> str:
     return part.replace("{", "(").replace("}", ")")
 
 
-def _boxes(points: Sequence[Indices]) -> list[tuple[Indices | range, ...]]:
+def boxes(points: Sequence[Indices]) -> list[tuple[Indices | range, ...]]:
     """Points as Cartesian products, as few as can be found by splitting at the first index."""
     axes = [tuple(dict.fromkeys(axis)) for axis in zip(*points)]
     if prod(map(len, axes)) == len(points):
@@ -73,7 +73,7 @@ def _boxes(points: Sequence[Indices]) -> list[tuple[Indices | range, ...]]:
     return [
         (_range(tuple(firsts)), *box)
         for rest, firsts in by_rest.items()
-        for box in _boxes(sorted(rest))
+        for box in boxes(sorted(rest))
     ]
 
 

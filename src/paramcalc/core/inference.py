@@ -23,7 +23,7 @@ from paramcalc.core.memory import (
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
-from paramcalc.core.weights import weights_bytes
+from paramcalc.core.weights import Precision, weights_bytes
 from paramcalc.errors import ParamcalcError
 
 if TYPE_CHECKING:
@@ -98,7 +98,9 @@ def state_bytes(model: Model, batch: int, state_format: Format, trace: Trace | N
     return total
 
 
-def memory(model: Model, precision: Format, workload: Workload, *, explain: bool = False) -> Memory:
+def memory(
+    model: Model, precision: Precision, workload: Workload, *, explain: bool = False
+) -> Memory:
     """What ``model`` takes in ``precision`` under a workload.
 
     ``explain`` keeps the steps; give it a model that was expanded symbolically to see the

@@ -164,6 +164,8 @@ class Model(NamedTuple):
     context: int | None = None
     """Tokens that the model is published for."""
     configuration: Mapping[str, Any] = MappingProxyType({})
+    names: Mapping[str, Any] = MappingProxyType({})
+    """The architecture's fields and derived sizes for this configuration."""
     card: Mapping[str, Any] = MappingProxyType({})
     """What else the catalogue says: licence, release, hub id, published count."""
     reported_range: tuple[int | None, int | None] | None = None

@@ -112,6 +112,7 @@ def expanded(
         context=expansion.context,
         configuration=configuration,
         embeddings=expansion.embeddings,
+        names=expansion.names,
     )
 
 

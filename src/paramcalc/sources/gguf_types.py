@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from math import prod
 
 from paramcalc.catalogue.table import normal
-from paramcalc.catalogue.tables import PRECISIONS, precision
+from paramcalc.catalogue.tables import PRECISIONS, number_format
 from paramcalc.core.precision import Format
 from paramcalc.errors import ParamcalcError, shorten
 
@@ -44,7 +44,7 @@ def formats() -> Mapping[int, tuple[str, str]]:
 @lru_cache(maxsize=64)
 def _format(type_id: int) -> tuple[str, Format] | None:
     found = formats().get(type_id)
-    return found and (found[1], precision(found[0]))
+    return found and (found[1], number_format(found[0]))
 
 
 def stored_as(type_id: int, shape: tuple[int, ...], tensor: str) -> tuple[str, int]:

@@ -1,0 +1,280 @@
+"""Recipes from the data files: schemes, what a name sets in them, and a user's own mixes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from paramcalc.catalogue.architectures import (
+    architecture_source,
+    chain,
+    is_architecture,
+    parse_source,
+    placed,
+)
+from paramcalc.catalogue.files import read_text
+from paramcalc.catalogue.table import Entry, Table
+from paramcalc.core.conversion import Conversion, Target
+from paramcalc.core.expression import Expression, parse
+from paramcalc.core.pattern import pattern
+from paramcalc.core.recipe import Choice, FindFormat, Piece, Recipe, Rule, Scheme
+from paramcalc.errors import ParamcalcError, shorten
+
+SCHEMES = Table("schemes.yaml")
+CONVERSIONS = Table("gguf_tensors.yaml")
+DEFAULT = "bf16"
+"""What a mix stores the tensors in that it does not name."""
+_NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,3})?")
+
+
+# --- schemes -------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def scheme(name: str) -> tuple[Scheme, Mapping[str, Any]]:
+    """A scheme by its name, and its entry."""
+    entry = SCHEMES.find(name)
+    if entry is None:
+        raise ParamcalcError(f"no scheme named `{shorten(name)}`", "schemes.yaml has them")
+    return compiled(entry.name, entry.card), entry.card
+
+
+def compiled(name: str, card: Mapping[str, Any]) -> Scheme:
+    """A scheme from its entry."""
+    return Scheme(
+        name,
+        tuple(_rule(rule) for rule in card["rules"]),
+        _expressions(card.get("let", {})),
+        card.get("fallback", {}),
+        bool(card.get("converts")),
+    )
+
+
+def _rule(rule: Mapping[str, Any]) -> Rule:
+    return Rule(
+        names=tuple(map(pattern, rule.get("names", ()))),
+        besides=tuple(map(pattern, rule.get("besides", ()))),
+        kinds=frozenset(rule.get("kinds", ())),
+        condition=_expression(rule["if"]) if "if" in rule else None,
+        choices=choices(rule.get("as", ())),
+        then=choices(rule.get("then", ())),
+        stores=tuple(_piece(*item) for item in rule.get("stores", {}).items()),
+        ending=rule.get("of", ".weight"),
+        category=rule.get("category", ""),
+        lets=_expressions(rule.get("let", {})),
+    )
+
+
+def choices(value: Any) -> tuple[Choice, ...]:
+    """``FORMAT if EXPR``, or a list of these."""
+    return tuple(_choice(text) for text in ([value] if isinstance(value, str) else value))
+
+
+def _choice(text: str) -> Choice:
+    name, found, condition = text.partition(" if ")
+    return Choice(name.strip(), _expression(condition) if found else None)
+
+
+def _piece(ending: str, text: str) -> Piece:
+    name, _, sizes = text.partition(" ")
+    body, found, condition = sizes.rpartition("] if ")
+    shape = parse(f"{body}]" if found else sizes)
+    return Piece(ending, name, shape, _expression(condition) if found else None)
+
+
+def _expressions(texts: Mapping[str, Any]) -> dict[str, Expression]:
+    return {name: _expression(text) for name, text in texts.items()}
+
+
+def _expression(value: Any) -> Expression:
+    return parse(value, allow_text=True) if isinstance(value, str) else Expression.of(value)
+
+
+# --- recipes -------------------------------------------------------------------------------------
+
+
+def recipe(
+    entry: Entry, find_format: FindFormat, values: Mapping[str, Any] = MappingProxyType({})
+) -> Recipe:
+    """The recipe of an entry of precisions.yaml; ``values`` are parameters that a name gives."""
+    found, card = scheme(entry.card["recipe"])
+    return _set((found, card), entry.name, entry.card, find_format, values)
+
+
+def _set(
+    of: tuple[Scheme, Mapping[str, Any]],
+    name: str,
+    card: Mapping[str, Any],
+    find_format: FindFormat,
+    values: Mapping[str, Any],
+) -> Recipe:
+    """A scheme with its parameters set: by default, by the entry, by the name, in this order."""
+    found, scheme_card = of
+    parameters = scheme_card.get("parameters", {})
+    defaults = {key: one.get("default") for key, one in parameters.items()}
+    merged = {**defaults, **card.get("with", {}), **values}
+    base = merged.get("base")
+    return Recipe(
+        name,
+        found,
+        str(merged.get("rest", scheme_card["rest"])),
+        merged,
+        {category: choices(value) for category, value in card.get("mix", {}).items()},
+        " ".join(str(card.get("source") or scheme_card.get("source", "")).split()),
+        str(card.get("description") or scheme_card.get("description", "")),
+        find_format,
+        conversion if found.converts else None,
+        find_format(base) if base else None,
+    )
+
+
+def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None:
+    """A recipe whose name gives parameters, or a file with a mix; None if it is neither."""
+    if name.endswith((".yaml", ".yml")):
+        return own_mix(Path(name), find_format)
+    words = name.split("-")
+    for length in range(len(words), 0, -1):
+        start, rest = "-".join(words[:length]), words[length:]
+        entry = precisions.find(start) if rest else None
+        if entry is not None and "recipe" in entry.card:
+            values = _given(scheme(entry.card["recipe"])[1], rest, name)
+            return recipe(entry, find_format, values)._replace(
+                name=f"{entry.name}-{'-'.join(rest)}"
+            )
+        own = SCHEMES.find(start)
+        if own is not None and "{" in str(own.card.get("name", "")):
+            values = _given(own.card, rest, name)
+            made = _set(scheme(own.name), own.name, {}, find_format, values)
+            return made._replace(name=_spelled(own.card["name"], made.values))
+    return None
+
+
+def _given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str, Any]:
+    """The parameters that the words of a name set: ``4bit``, ``g32``, ``imatrix``."""
+    values: dict[str, Any] = {}
+    forms = {key: one for key, one in card.get("parameters", {}).items() if one.get("form")}
+    for word in words:
+        found = ((key, _value(one, word)) for key, one in forms.items())
+        key, value = next((pair for pair in found if pair[1] is not None), (None, None))
+        if key is None:
+            known = ", ".join(str(one["form"]).replace("{}", "…") for one in forms.values())
+            hint = f"it takes {known}" if known else "it takes no parameters"
+            raise ParamcalcError(f"`{shorten(name)}`: what is `{shorten(word)}`?", hint)
+        choices = forms[key].get("choices")
+        if choices and value not in choices:
+            listed = ", ".join(map(str, choices))
+            raise ParamcalcError(f"`{shorten(name)}`: `{key}` is one of {listed}")
+        values[key] = value
+    return values
+
+
+def _value(parameter: Mapping[str, Any], word: str) -> int | float | bool | None:
+    """What a word says of a parameter: None if it is about another one."""
+    form = str(parameter["form"])
+    if "{}" not in form:
+        return True if word.lower() == form else None
+    before, _, after = form.partition("{}")
+    number = word.lower().removeprefix(before).removesuffix(after)
+    if f"{before}{number}{after}" != word.lower() or not _NUMBER.fullmatch(number):
+        return None
+    return float(number) if "." in number else int(number)
+
+
+def _spelled(template: str, values: Mapping[str, Any]) -> str:
+    """The whole name of a recipe: ``gptq-{bits}bit-g{group}``."""
+    for key, value in values.items():
+        template = template.replace(f"{{{key}}}", str(value))
+    return template
+
+
+# --- one's own -----------------------------------------------------------------------------------
+
+
+def own_mix(path: Path, find_format: FindFormat) -> Recipe:
+    """A file of patterns on the names of tensors, each with a format."""
+    text = read_text(path)
+    source = parse_source(text, shorten(str(path), 200))
+    with placed(source):
+        return mix(source.tree, path.stem, find_format, f"{path}")
+
+
+def mix(tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str) -> Recipe:
+    """Patterns on names to formats, the first that fits; ``*`` is all that is left."""
+    rules = []
+    for key, value in tree.items():
+        try:
+            rules.append(Rule(names=(pattern(str(key)),), choices=choices(_formats(value))))
+            for choice in rules[-1].choices:
+                find_format(choice.format)
+        except ParamcalcError as error:
+            raise error.at((str(key),)) from None
+    rest = str(tree.get("*", DEFAULT))
+    return Recipe(name, Scheme(name, tuple(rules)), rest, source=source, find_format=find_format)
+
+
+def _formats(value: Any) -> str | list[str]:
+    if isinstance(value, str) or (
+        isinstance(value, list) and value and all(isinstance(one, str) for one in value)
+    ):
+        return value
+    raise ParamcalcError("expected the name of a number format", "write `'*.mlp.*': q4_k`")
+
+
+# --- conversion ----------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=64)
+def conversion(architecture: str | None) -> Conversion:
+    """What llama.cpp's converter does with the tensors of an architecture."""
+    if architecture is None:
+        return _conversion(_card(None), is_declared=False)
+    names = [architecture]
+    if is_architecture(architecture):
+        source = architecture_source(architecture)
+        names += [str(link.tree["extends"]) for link in chain(source) if "extends" in link.tree]
+    known = set(CONVERSIONS.names())
+    found = next((name for name in names if name in known), None)
+    return _conversion(_card(found), is_declared=found == architecture)
+
+
+def _card(name: str | None) -> Mapping[str, Any]:
+    """An entry, with what it takes from another one, and all from the first."""
+    entry = CONVERSIONS.find(name) if name else None
+    card = entry.card if entry else CONVERSIONS.section("_all")
+    if entry is None:
+        return card
+    other = _card(card.get("like"))
+    merged = {**other, **card}
+    for key in ("names", "layers", "facts", "let", "added"):
+        merged[key] = {**other.get(key, {}), **card.get(key, {})}
+    merged["dropped"] = [*other.get("dropped", ()), *card.get("dropped", ())]
+    return merged
+
+
+def _conversion(card: Mapping[str, Any], *, is_declared: bool) -> Conversion:
+    return Conversion(
+        str(card.get("gguf", "")),
+        card["layers"],
+        {name: _targets(value) for name, value in card["names"].items() if value is not None},
+        tuple(map(pattern, card["dropped"])),
+        tuple(target for item in card.get("added", {}).items() for target in _target(*item)),
+        _expressions(card["facts"]),
+        _expressions(card["let"]),
+        is_declared,
+    )
+
+
+def _targets(value: Any) -> tuple[Target, ...]:
+    if isinstance(value, str):
+        return (Target(value),)
+    return tuple(target for item in value.items() for target in _target(*item))
+
+
+def _target(name: str, sizes: Any) -> tuple[Target, ...]:
+    name, found, condition = name.partition(" if ")
+    shape = None if sizes is None else tuple(map(_expression, sizes))
+    return (Target(name, shape, _expression(condition) if found else None),)

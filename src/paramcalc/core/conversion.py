@@ -1,0 +1,153 @@
+"""Tensors of a checkpoint under the names and in the shapes that another kind of file has.
+
+llama.cpp's converter stacks experts, splits a latent projection, adds the factors of a rope, and
+calls everything otherwise. What becomes of which tensor is data; here is what the rules mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+from paramcalc.core.closure import LARGEST
+from paramcalc.core.expression import Expression
+from paramcalc.core.lazy import NOTHING, LazyScope
+from paramcalc.core.model import Model, TensorGroup
+from paramcalc.core.pattern import Pattern
+from paramcalc.core.scope import Scope
+from paramcalc.errors import ParamcalcError, shorten
+
+Shape = tuple[Expression, ...]
+
+
+class Target(NamedTuple):
+    """What a tensor is called, and its shape if that is another one."""
+
+    name: str
+    shape: Shape | None = None
+    condition: Expression | None = None
+
+
+class Conversion(NamedTuple):
+    """The rules for one architecture."""
+
+    architecture: str
+    """What the other kind of file calls it."""
+    layers: Mapping[str, str]
+    """What stands before a layer's number, there and here."""
+    names: Mapping[str, tuple[Target, ...]]
+    """Module or tensor, without its layer, to what becomes of it."""
+    dropped: tuple[Pattern, ...] = ()
+    added: tuple[Target, ...] = ()
+    facts: Mapping[str, Expression] = NOTHING
+    """Names for what the file's metadata say."""
+    lets: Mapping[str, Expression] = NOTHING
+    is_declared: bool = True
+    """The rules are this architecture's own, not only a relative's."""
+
+
+class Converted(NamedTuple):
+    """The tensors of the other kind of file."""
+
+    groups: tuple[TensorGroup, ...]
+    facts: Mapping[str, Any]
+    unknown: tuple[str, ...] = ()
+    """Tensors that no rule is for; they are taken as they stand."""
+
+
+def convert(model: Model, conversion: Conversion) -> Converted:
+    """The model's tensors as the rules have them."""
+    scope = LazyScope(model.names, {"configuration": model.configuration}, conversion.lets)
+    converter = _Converter(conversion, scope)
+    groups = [one for group in model.groups for one in converter.group(group)]
+    groups += converter.added(groups)
+    facts = {name: _fact(text, scope) for name, text in conversion.facts.items()}
+    facts["architecture"] = conversion.architecture
+    return Converted(tuple(groups), facts, tuple(dict.fromkeys(converter.unknown)))
+
+
+def _fact(expression: Expression, scope: Mapping[str, Any]) -> Any:
+    """What the metadata say; 0 where the architecture has no such thing."""
+    try:
+        return expression(scope)
+    except KeyError:
+        return 0
+
+
+class _Converter:
+    def __init__(self, conversion: Conversion, scope: Mapping[str, Any]) -> None:
+        self.rules = conversion
+        self.scope = scope
+        self.unknown: list[str] = []
+
+    def group(self, group: TensorGroup) -> Iterator[TensorGroup]:
+        """What becomes of equal tensors: nothing, the same under another name, or several."""
+        plain = group.template.replace("{}", "0")
+        if any(pattern.matches(plain) for pattern in self.rules.dropped):
+            return
+        before, layer, rest = self.place(group.template)
+        targets, leaf = self.targets(rest)
+        if targets is None:
+            if group.trained:
+                self.unknown.append(group.template)
+                yield group
+            return
+        for target in targets:
+            if self.holds(target, group.shape):
+                yield self.one(group, target, f"{before}{layer}", leaf)
+
+    def place(self, template: str) -> tuple[str, str, str]:
+        """Where the layer stands in the other file, its number, and the name within it."""
+        prefix, found, rest = template.partition(".{}.")
+        if found and prefix in self.rules.layers:
+            return self.rules.layers[prefix], ".{}.", rest
+        return "", "", template
+
+    def targets(self, name: str) -> tuple[tuple[Target, ...] | None, str]:
+        """The rule for a tensor, or for its module, with what is then added to the new name."""
+        names = self.rules.names
+        if name in names:
+            return names[name], ""
+        module, _, leaf = name.rpartition(".")
+        return names.get(module), f".{leaf}"
+
+    def holds(self, target: Target, shape: Sequence[int]) -> bool:
+        if target.condition is None:
+            return True
+        return target.condition.holds(Scope(self.scope, {"shape": list(shape)}))
+
+    def one(self, group: TensorGroup, target: Target, place: str, leaf: str) -> TensorGroup:
+        """Indices that the new name has no room for are stacked: experts become one tensor."""
+        template = f"{place}{target.name}{leaf}"
+        kept = template.count("{}")
+        stacked = tuple(len(numbers) for numbers in group.indices[kept:])
+        count = prod(len(numbers) for numbers in group.indices[:kept])
+        shape = (*stacked, *self.shape(group.shape, target))
+        return group._replace(
+            template=template,
+            indices=group.indices[:kept],
+            shape=shape,
+            count=count,
+            active_numel=int(group.active_numel) * prod(shape) * count // max(1, int(group.numel)),
+        )
+
+    def shape(self, shape: Sequence[int], target: Target) -> tuple[int, ...]:
+        if target.shape is None:
+            return tuple(map(int, shape))
+        scope = Scope(self.scope, {"shape": [int(size) for size in shape]})
+        return tuple(_size(size(scope), target) for size in target.shape)
+
+    def added(self, groups: Sequence[TensorGroup]) -> Iterator[TensorGroup]:
+        """What the converter makes of the configuration alone."""
+        present = {group.template for group in groups}
+        for target in self.rules.added:
+            if target.name not in present and self.holds(target, ()):
+                shape = self.shape((), target)
+                yield TensorGroup(target.name, (), shape, "Buffer", 1, 0, trained=False)
+
+
+def _size(value: Any, target: Target) -> int:
+    if type(value) is int and 0 < value <= LARGEST:
+        return value
+    raise ParamcalcError(f"a size of `{shorten(target.name)}` is no positive whole number")

@@ -1,0 +1,93 @@
+"""Patterns on the names of tensors: ``*.mlp.*``, ``model.layers.0-7.*.weight``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import translate
+from functools import lru_cache
+from itertools import product
+from typing import NamedTuple
+
+from paramcalc.core.grouping import boxes
+from paramcalc.core.model import TensorGroup
+from paramcalc.errors import ParamcalcError, shorten
+
+_LONGEST, _MOST_STARS = 300, 12
+_RANGE = re.compile(r"(?<![^.])([0-9]{1,9})-([0-9]{1,9})(?![^.])")
+_MARK = "\uf8ff"
+"""Stands for a range while the rest is translated; no name of a tensor holds it."""
+MOST_NAMES = 200_000
+"""More tensors than this are not looked at one by one."""
+
+
+class Pattern(NamedTuple):
+    """``*`` any text, ``?`` one character, ``[ab]`` one of these, ``0-7`` a number in a range."""
+
+    text: str
+    regex: re.Pattern[str]
+    ranges: tuple[tuple[int, int], ...]
+    has_numbers: bool
+    """It tells tensors apart that differ in the numbers of their names only."""
+
+    def matches(self, name: str) -> bool:
+        """The whole name fits.
+
+        >>> pattern("layers.0-7.*").matches("layers.3.bias")
+        True
+        """
+        found = self.regex.fullmatch(name)
+        if found is None:
+            return False
+        return all(
+            low <= int(found[f"n{position}"]) <= high
+            for position, (low, high) in enumerate(self.ranges)
+        )
+
+
+@lru_cache(maxsize=2048)
+def pattern(text: str) -> Pattern:
+    """Read a pattern; a name without ``*`` stands for itself."""
+    if not text or len(text) > _LONGEST or text.count("*") > _MOST_STARS:
+        raise ParamcalcError(
+            f"`{shorten(text)}` is no pattern of names",
+            f"at most {_LONGEST} characters and {_MOST_STARS} stars, such as `*.mlp.*`",
+        )
+    ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(text))
+    pieces = translate(_RANGE.sub(_MARK, text)).split(_MARK)
+    body = pieces[0]
+    for position, piece in enumerate(pieces[1:]):
+        body += f"(?P<n{position}>[0-9]{{1,9}}){piece}"
+    has_numbers = bool(ranges) or "?" in text or "[" in text
+    has_numbers = has_numbers or any(part.isdecimal() for part in text.split("."))
+    return Pattern(text, re.compile(body), ranges, has_numbers)
+
+
+def divided(group: TensorGroup, patterns: Sequence[Pattern]) -> Iterator[tuple[TensorGroup, bool]]:
+    """The group's tensors that fit one of the patterns, and those that do not."""
+    if not any(one.has_numbers for one in patterns) or not group.indices:
+        yield group, any(one.matches(_plain_name(group)) for one in patterns)
+        return
+    if group.count > MOST_NAMES:
+        raise ParamcalcError(f"more than {MOST_NAMES:,} tensors are called `{group.template}`")
+    points: dict[bool, list[tuple[int, ...]]] = {}
+    for index in product(*group.indices):
+        name = group.template.format(*index)
+        points.setdefault(any(one.matches(name) for one in patterns), []).append(index)
+    for fits, found in points.items():
+        for box in boxes(found):
+            yield part(group, box), fits
+
+
+def part(group: TensorGroup, box: Sequence[range | tuple[int, ...]]) -> TensorGroup:
+    """Those of a group's tensors that have these indices."""
+    count = 1
+    for numbers in box:
+        count *= len(numbers)
+    active = int(group.active_numel) * count // max(1, int(group.count))
+    return group._replace(indices=tuple(box), count=count, active_numel=active)
+
+
+def _plain_name(group: TensorGroup) -> str:
+    """Any one of the names: all of them fit a pattern without numbers, or none does."""
+    return group.template.replace("{}", "0")

@@ -1,0 +1,327 @@
+"""Recipes: which format each tensor of a model gets, and what is stored beside it.
+
+A recipe is an ordered list of rules; the first one that fits a tensor says how it is stored. The
+rules are data (`schemes.yaml`, `precisions.yaml`, or a user's own mix); here is what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from math import prod
+from typing import Any, NamedTuple
+
+from paramcalc.core.closure import LARGEST
+from paramcalc.core.conversion import Conversion, Converted, convert
+from paramcalc.core.expression import Expression
+from paramcalc.core.lazy import NOTHING, LazyScope
+from paramcalc.core.model import Model, TensorGroup
+from paramcalc.core.pattern import Pattern, divided, part
+from paramcalc.core.precision import Format, row_numel
+from paramcalc.errors import ParamcalcError, shorten
+
+OWN = "own"
+"""Stands for the format that a tensor has without the recipe."""
+MIX, ALL = "mix", "all"
+"""Stands for what the recipe says for the rule's category, or for all of them."""
+_PLACE = frozenset({"i", "n", "block", "ordinal"})
+"""Names that tell where a tensor stands among those of its category."""
+
+
+class Choice(NamedTuple):
+    """A format, taken if the condition holds."""
+
+    format: str
+    condition: Expression | None = None
+
+
+class Piece(NamedTuple):
+    """One of the tensors that are stored for one of the model's."""
+
+    ending: str
+    format: str
+    shape: Expression
+    """A list of sizes."""
+    condition: Expression | None = None
+
+
+class Rule(NamedTuple):
+    """How the tensors that it fits are stored."""
+
+    names: tuple[Pattern, ...] = ()
+    besides: tuple[Pattern, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    condition: Expression | None = None
+    choices: tuple[Choice, ...] = ()
+    then: tuple[Choice, ...] = ()
+    """What may take the place of the chosen format, which is `chosen` here."""
+    stores: tuple[Piece, ...] = ()
+    ending: str = ".weight"
+    """What the endings of the pieces take the place of."""
+    category: str = ""
+    lets: Mapping[str, Expression] = NOTHING
+    """Names for this rule's expressions, before the scheme's own."""
+
+    def fits(self, group: TensorGroup, scope: Mapping[str, Any]) -> bool:
+        """Kind and condition; names are another matter."""
+        if self.kinds and group.kind not in self.kinds:
+            return False
+        return self.condition is None or self.condition.holds(scope)
+
+
+class Scheme(NamedTuple):
+    """Rules that recipes of one kind share."""
+
+    name: str
+    rules: tuple[Rule, ...]
+    lets: Mapping[str, Expression] = NOTHING
+    fallback: Mapping[str, str | None] = NOTHING
+    """Where rows are no whole number of blocks: the format to take instead; None is an error."""
+    converts: bool = False
+    """The tensors are those of another kind of file."""
+
+
+FindFormat = Callable[[str], Format]
+FindConversion = Callable[[str | None], Conversion]
+
+
+class Recipe(NamedTuple):
+    """A scheme with its parameters set: `Q4_K_M`, `gptq-4bit-g128`."""
+
+    name: str
+    scheme: Scheme
+    rest: str
+    """The format of what the rules leave as it is."""
+    values: Mapping[str, Any] = NOTHING
+    mix: Mapping[str, tuple[Choice, ...]] = NOTHING
+    """Formats by the rules' categories."""
+    source: str = ""
+    description: str = ""
+    find_format: FindFormat = lambda name: Format(name, 1, 2)
+    find_conversion: FindConversion | None = None
+    base: Format | None = None
+    """The format that most tensors get."""
+
+    def assign(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
+        """Each group of stored tensors with its format."""
+        yield from _Assignment(self, model).all()
+
+    def estimated_for(self, model: Model) -> tuple[str, ...]:
+        """Tensors that no rule of the conversion is for: their names are a guess."""
+        return _Assignment(self, model).converted.unknown
+
+
+class _Assignment:
+    """One recipe, applied to one model."""
+
+    def __init__(self, recipe: Recipe, model: Model) -> None:
+        self.recipe = recipe
+        self.model = model
+        self.formats: dict[str, Format] = {}
+        self.found: list[tuple[TensorGroup, Rule | None]] = []
+
+    @cached_property
+    def converted(self) -> Converted:
+        find = self.recipe.find_conversion
+        if not self.recipe.scheme.converts or find is None:
+            return Converted(self.model.groups, {})
+        return convert(self.model, find(self.model.architecture))
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What rules may ask of the model as a whole."""
+        groups = self.converted.groups
+        return {
+            **self.recipe.values,
+            **self.converted.facts,
+            "tensors": [group.template for group in groups],
+            "blocks": max((_last(group) for group in groups), default=-1) + 1,
+            "base_numel": self.recipe.base.block_numel if self.recipe.base else 1,
+        }
+
+    def all(self) -> Iterator[tuple[TensorGroup, Format]]:
+        for group in self.converted.groups:
+            self.found += self.matched(group, 0)
+        for group, rule in self.found:
+            if rule is None or group.dtype is not None:
+                yield group, self.format(OWN, group)
+            elif rule.stores:
+                yield from self.pieces(group, rule)
+            else:
+                yield from self.chosen(group, rule)
+
+    # --- which rule ------------------------------------------------------------------------------
+
+    def matched(self, group: TensorGroup, start: int) -> Iterator[tuple[TensorGroup, Rule | None]]:
+        """The group's tensors with the first rule that fits each."""
+        rules = self.recipe.scheme.rules
+        for position in range(start, len(rules)):
+            rule = rules[position]
+            if not rule.fits(group, self.scope(group, rule)):
+                continue
+            sides = list(self.sides(group, rule))
+            if len(sides) > 1:
+                for one, fits in sides:
+                    yield from [(one, rule)] if fits else self.matched(one, position + 1)
+                return
+            if sides[0][1]:
+                yield group, rule
+                return
+        yield group, None
+
+    def sides(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, bool]]:
+        """The group's tensors that the rule's names are for, and the others."""
+        for one, fits in divided(group, rule.names) if rule.names else [(group, True)]:
+            if not fits or not rule.besides:
+                yield one, fits
+                continue
+            yield from ((some, not out) for some, out in divided(one, rule.besides))
+
+    def scope(self, group: TensorGroup, rule: Rule, **place: Any) -> LazyScope:
+        """The names for a rule's expressions about one tensor."""
+        shape = [int(size) for size in group.shape]
+        columns = row_numel(shape, group.kind)
+        transposed = group.kind == "Conv1D" and len(shape) == 2
+        names = {
+            "kind": group.kind,
+            "shape": shape,
+            "numel": prod(shape),
+            "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
+            "K": shape[0] if transposed else columns,
+            "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
+            "inside": "{}" in group.template,
+            **place,
+        }
+        return LazyScope(self.facts, names, rule.lets, self.recipe.scheme.lets)
+
+    # --- which format ----------------------------------------------------------------------------
+
+    def chosen(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
+        """The group's tensors by the formats that the rule chooses for each."""
+        choices = tuple(self.choices(rule))
+        if not group.indices or not self.depends_on_place(rule, choices):
+            yield group, self.choose(group, rule, choices, self.place(group, rule, 0))
+            return
+        found: dict[Format, list[int]] = {}
+        for number, index in enumerate(group.indices[0]):
+            place = self.place(group, rule, number)
+            found.setdefault(self.choose(group, rule, choices, place), []).append(index)
+        for form, indices in found.items():
+            yield part(group, (_tidy(indices), *group.indices[1:])), form
+
+    def choices(self, rule: Rule) -> Iterator[Choice]:
+        """The rule's choices, the recipe's own before or among them."""
+        yield from self.recipe.mix.get(ALL, ()) if rule.category else ()
+        for choice in rule.choices:
+            if choice.format == MIX:
+                yield from self.recipe.mix.get(rule.category, ())
+            else:
+                yield choice
+
+    def depends_on_place(self, rule: Rule, choices: Sequence[Choice]) -> bool:
+        """The answer may differ between tensors of one group."""
+        lets = {**self.recipe.scheme.lets, **rule.lets}
+        both = (*choices, *rule.then)
+        names = {name for one in both if one.condition for name in one.condition.names}
+        seen: set[str] = set()
+        while names - seen:
+            name = (names - seen).pop()
+            seen.add(name)
+            names |= lets[name].names if name in lets else frozenset()
+        return bool(names & _PLACE)
+
+    def place(self, group: TensorGroup, rule: Rule, number: int) -> dict[str, Any]:
+        """Where one of a group's tensors stands: its layer, and which of its category it is."""
+        block = group.indices[0][number] if group.indices else 0
+        order = self.order(rule.category) if rule.category else {}
+        ordinal = order.get((group.template, block), 0)
+        return {"block": block, "ordinal": ordinal, "total": len(order)}
+
+    def order(self, category: str) -> Mapping[tuple[str, int], int]:
+        """The tensors of a category in the order of layers, then of names."""
+        if category not in self._orders:
+            places = [
+                (block, group.template)
+                for group, rule in self.found
+                if rule is not None and rule.category == category and group.indices
+                for block in group.indices[0]
+            ]
+            ordered = enumerate(sorted(places))
+            self._orders[category] = {(name, block): n for n, (block, name) in ordered}
+        return self._orders[category]
+
+    @cached_property
+    def _orders(self) -> dict[str, Mapping[tuple[str, int], int]]:
+        return {}
+
+    def choose(
+        self, group: TensorGroup, rule: Rule, choices: Sequence[Choice], place: Mapping[str, Any]
+    ) -> Format:
+        """The format for one tensor."""
+        scope = self.scope(group, rule, **place)
+        name = _first(choices, scope) or OWN
+        if rule.then and ALL not in self.recipe.mix:
+            scope["chosen"] = self.named(name).name
+            name = _first(rule.then, scope) or name
+        return self.format(name, group)
+
+    def format(self, name: str, group: TensorGroup) -> Format:
+        """A format by its name, or the next one whose blocks the rows can be cut into."""
+        if group.dtype is not None:
+            return self.named(group.dtype)
+        found = self.named(name)
+        fallback = self.recipe.scheme.fallback
+        row = row_numel(group.shape, group.kind)
+        while found.block_numel > 1 and row % found.block_numel and found.name in fallback:
+            following = fallback[found.name]
+            if following is None:
+                raise ParamcalcError(
+                    f"`{shorten(group.template)}` has rows of {row:,}, no multiple of "
+                    f"{found.block_numel} as {self.recipe.name} needs"
+                )
+            found = self.named(following)
+        return found
+
+    def named(self, name: str) -> Format:
+        if name not in self.formats:
+            value = self.recipe.rest if name == OWN else self.facts.get(name, name)
+            self.formats[name] = self.recipe.find_format(str(value))
+        return self.formats[name]
+
+    # --- several tensors for one -----------------------------------------------------------------
+
+    def pieces(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
+        """What is stored in the tensor's place: the packed values, scales, zeros."""
+        scope = self.scope(group, rule)
+        stem = group.template.removesuffix(rule.ending)
+        for piece in rule.stores:
+            if piece.condition is not None and not piece.condition.holds(scope):
+                continue
+            shape = tuple(_size(size, piece) for size in piece.shape(scope))
+            stored = group._replace(
+                template=stem + piece.ending, shape=shape, dtype=None, kind="Parameter"
+            )
+            yield stored, self.named(piece.format)
+
+
+def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:
+    for choice in choices:
+        if choice.condition is None or choice.condition.holds(scope):
+            return choice.format
+    return None
+
+
+def _last(group: TensorGroup) -> int:
+    """The highest number of a layer in a group's names."""
+    return int(group.indices[0][-1]) if group.indices and len(group.indices[0]) else -1
+
+
+def _tidy(numbers: Sequence[int]) -> range | tuple[int, ...]:
+    whole = range(numbers[0], numbers[-1] + 1)
+    return whole if len(whole) == len(numbers) else tuple(numbers)
+
+
+def _size(value: Any, piece: Piece) -> int:
+    if type(value) is int and 0 <= value <= LARGEST:
+        return value
+    raise ParamcalcError(f"a size of `{shorten(piece.ending)}` is no whole number")
