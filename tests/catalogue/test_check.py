@@ -475,7 +475,7 @@ t: 5
                 11,
                 "write it in quotes, so that it is a text",
             ),
-            ("recipes are not supported yet", 8, 3, "give `block_numel` and `block_bytes`"),
+            ("`recipe` must be a text, found a mapping", 8, 3, NO_HINT),
             (
                 "`bf-16` is already a name of `bf16`",
                 14,
@@ -630,9 +630,9 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 OWN: list[tuple[str, str, list[str], str]] = [
     (
         "precisions.yaml",
-        "mix:\n  recipe: {}\n  source: s",
+        "mix:\n  recipe: gguf\n  with: {bose: Q4_K}\n  source: s",
         ["memory", "gpt2", "-p", "mix"],
-        "error: recipes are not supported yet",
+        "error: `gguf` has no parameter `bose`",
     ),
     (
         "precisions.yaml",

@@ -57,7 +57,11 @@ def names_of(name: str) -> list[str]:
     return [name, *ENTRIES[name].get("aliases", [])]
 
 
-LOOK_UP = {normal(alias): name for name in ENTRIES for alias in names_of(name)}
+# BF16 and the like are file types of GGUF, whose matrices are in bf16: there the spelling tells.
+FILE_TYPES = {"F32", "F16", "BF16"}
+LOOK_UP = {
+    normal(alias): name for name in ENTRIES if name not in FILE_TYPES for alias in names_of(name)
+}
 
 
 def block(name: str) -> tuple[int, int]:
@@ -98,7 +102,8 @@ def test_a_format_has_exact_positive_integers(name: str) -> None:
 def test_a_format_keeps_to_the_grammar_of_the_header(name: str) -> None:
     entry = FORMATS[name]
     required = {"block_numel", "block_bytes", "kind", "description", "source"}
-    assert required <= entry.keys() <= required | {"aliases", "ggml_id"}
+    optional = {"aliases", "ggml_id", "native", "recipe", "with", "mix"}
+    assert required <= entry.keys() <= required | optional
     assert entry["kind"] in {"float", "integer", "block"}
 
 
@@ -117,15 +122,27 @@ def test_an_entry_says_where_it_comes_from(name: str) -> None:
 
 
 def test_no_two_names_are_one_to_the_look_up() -> None:
-    every_name = [alias for name in ENTRIES for alias in names_of(name)]
+    every_name = [a for name in ENTRIES if name not in FILE_TYPES for a in names_of(name)]
     assert all(isinstance(name, str) for name in every_name)
     assert len({normal(name) for name in every_name}) == len(every_name)
 
 
 def test_names_stand_where_the_look_up_seeks_them() -> None:
     """The look-up scans for keys at column 0, and for aliases on one line below them."""
-    spellings = Table("precisions.yaml").spellings()
-    assert {key: name for key, (_, name) in spellings.items()} == LOOK_UP
+    table = Table("precisions.yaml")
+    found = {name: table.find(name) for entry in ENTRIES for name in names_of(entry)}
+    owners = {name: entry for entry in ENTRIES for name in names_of(entry)}
+    assert {name: entry and entry.name for name, entry in found.items()} == owners
+
+
+@pytest.mark.parametrize(
+    ("name", "entry"),
+    [("f16", "fp16"), ("F16", "F16"), ("bf16", "bf16"), ("BF16", "BF16"), ("q8_0", "Q8_0")],
+)
+def test_the_exact_spelling_goes_first(name: str, entry: str) -> None:
+    found = Table("precisions.yaml").find(name)
+    assert found is not None
+    assert found.name == entry
 
 
 def test_a_key_stands_once_and_at_column_0() -> None:

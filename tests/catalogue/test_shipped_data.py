@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paramcalc.catalogue import schemas
+from paramcalc.catalogue import precision_schemas, schemas
 from paramcalc.catalogue.architectures import architecture_names, architecture_source, find_spec
 from paramcalc.catalogue.check import check_files, check_text
 from paramcalc.catalogue.check_specs import can_expand
@@ -27,13 +27,15 @@ ARCHITECTURES = architecture_names()
 
 def schema_of(file: str, name: str, card: Any) -> type[BaseModel]:
     if name == "_ladders":
-        return schemas.Ladders
+        return precision_schemas.Ladders
     if name == "rule_of_thumb":
         return schemas.RuleOfThumb
     if file == "models.yaml":
         return schemas.ReportedModel if "reported" in card else schemas.CountedModel
     by_file: dict[str, type[BaseModel]] = {
-        "precisions.yaml": schemas.NumberFormat,
+        "precisions.yaml": precision_schemas.NumberFormat
+        if "block_numel" in card
+        else precision_schemas.Recipe,
         "hardware.yaml": schemas.Accelerator,
         "engines.yaml": schemas.InferenceEngine,
     }

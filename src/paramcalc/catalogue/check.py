@@ -55,7 +55,7 @@ _TABLES: Mapping[str, tuple[Callable[[Source], list[Problem]], frozenset[str]]] 
     ),
     "precisions": (
         check_tables.check_precisions,
-        frozenset({"block_numel", "block_bytes", "kind", "recipe"}),
+        frozenset({"block_numel", "block_bytes", "kind", "recipe", "mix"}),
     ),
     "hardware": (
         check_tables.check_hardware,

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paramcalc.catalogue import schemas
+from paramcalc.catalogue import precision_schemas, schemas
 from paramcalc.catalogue.architectures import Source, find_spec
 from paramcalc.catalogue.blame import blame
 from paramcalc.catalogue.findings import findings
 from paramcalc.catalogue.models import MODELS
 from paramcalc.catalogue.strict_yaml import load
 from paramcalc.catalogue.table import Table, cut, headings, normal, other_names
-from paramcalc.catalogue.tables import ENGINES, HARDWARE, PRECISIONS
+from paramcalc.catalogue.tables import ENGINES, HARDWARE, PRECISIONS, number_format
 from paramcalc.core.expression import parse
 from paramcalc.core.spec import Spec
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
@@ -67,7 +67,7 @@ def check_engines(source: Source) -> list[Problem]:
 def entry_problems(kind: str, name: str, card: Any) -> list[Problem]:
     """What is wrong with one entry of a catalogue file, as far as the entry itself tells."""
     if name == LADDERS:
-        return findings(schemas.Ladders, card, (name,), f"`{name}`")
+        return findings(precision_schemas.Ladders, card, (name,), f"`{name}`")
     return _ENTRIES[kind](name, card)
 
 
@@ -87,11 +87,27 @@ def _by(model: type[BaseModel]) -> Check:
     return lambda name, card: findings(model, card, (name,), f"`{shorten(name)}`")
 
 
+def _precision_schema(card: Any) -> type[BaseModel]:
+    if _is_file_type(card):
+        return precision_schemas.Recipe
+    return precision_schemas.NumberFormat
+
+
 def _precision_problems(name: str, card: Any) -> list[Problem]:
-    if isinstance(card, Mapping) and "recipe" in card:
-        hint = "give `block_numel` and `block_bytes`"
-        return [Problem("recipes are not supported yet", hint, (name, "recipe"), in_key=True)]
-    return _by(schemas.NumberFormat)(name, card)
+    is_recipe = isinstance(card, Mapping) and "recipe" in card
+    problems = _by(_precision_schema(card))(name, card)
+    return problems or (_recipe_problems(name, card) if is_recipe else [])
+
+
+def _recipe_problems(name: str, card: Mapping[str, Any]) -> list[Problem]:
+    """The scheme and its parameters exist, and the choices of the mix can be read."""
+    from paramcalc.catalogue.recipes import check_recipe
+
+    try:
+        check_recipe(card, number_format)
+    except ParamcalcError as error:
+        return list(error.at((name,)).problems)
+    return []
 
 
 def _engine_problems(name: str, card: Any) -> list[Problem]:
@@ -162,19 +178,28 @@ def _collisions(source: Source, table: Table) -> Iterator[Problem]:
     """Names that are one to the look-up, which ignores case, separators and organisations."""
     cards = entries(source)
     owners: dict[str, str] = {}
-    for name in cards:
+    for name, card in cards.items():
+        if _is_file_type(card):
+            # BF16 is a recipe, bf16 a format: the spelling tells, see `Table.find`.
+            continue
         other = owners.setdefault(normal(name), name)
         if other != name:
             yield _one_name(name, other, (name,), in_key=True)
     # An entry of another file gives way to one of the same name here, but not to an alias.
     for name in table.names():
-        owners.setdefault(normal(name), name)
+        found = table.find(name) if name not in cards else None
+        if found is not None and not _is_file_type(found.card):
+            owners.setdefault(normal(name), name)
     for name, card in cards.items():
         for alias, path in _others(card) if isinstance(card, Mapping) else ():
             for spelling in (normal(alias), normal(alias.rpartition("/")[2])):
                 other = owners.setdefault(spelling, name)
                 if other != name:
                     yield _one_name(alias, other, (name, *path))
+
+
+def _is_file_type(card: Any) -> bool:
+    return isinstance(card, Mapping) and "recipe" in card and "block_numel" not in card
 
 
 def _one_name(name: str, other: str, path: tuple[str, ...], *, in_key: bool = False) -> Problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -21,8 +21,20 @@ from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, parse
 from paramcalc.core.pattern import pattern
-from paramcalc.core.recipe import Choice, FindFormat, Piece, Recipe, Rule, Scheme
-from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.core.recipe import (
+    ALL,
+    MIX,
+    MODEL_NAMES,
+    OWN,
+    TENSOR_NAMES,
+    Choice,
+    FindFormat,
+    Piece,
+    Recipe,
+    Rule,
+    Scheme,
+)
+from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 SCHEMES = Table("schemes.yaml")
 CONVERSIONS = Table("gguf_tensors.yaml")
@@ -132,6 +144,46 @@ def _set(
     )
 
 
+def check_recipe(card: Mapping[str, Any], find_format: FindFormat) -> None:
+    """Raise `ParamcalcError` for what an entry asks of its scheme and cannot have."""
+    try:
+        found, scheme_card = scheme(card["recipe"])
+    except ParamcalcError as error:
+        raise error.at(("recipe",)) from None
+    parameters = scheme_card.get("parameters", {})
+    for key in card.get("with", {}):
+        if key not in parameters:
+            hint = did_you_mean(key, parameters)
+            message = f"`{found.name}` has no parameter `{shorten(key)}`"
+            raise ParamcalcError(message, hint).at(("with", key), in_key=True)
+    known = known_names(found, parameters)
+    categories = {ALL, *(rule.category for rule in found.rules)} - {""}
+    for category, value in card.get("mix", {}).items():
+        try:
+            if category not in categories:
+                message = f"`{found.name}` has no category `{shorten(category)}`"
+                raise ParamcalcError(message, did_you_mean(category, categories))
+            check_choices(choices(value), known, find_format)
+        except ParamcalcError as error:
+            raise error.at(("mix", category)) from None
+
+
+def known_names(found: Scheme, parameters: Iterable[str]) -> frozenset[str]:
+    """What the expressions of a recipe may name."""
+    lets = {name for rule in found.rules for name in rule.lets}
+    return frozenset({*TENSOR_NAMES, *MODEL_NAMES, *parameters, *found.lets, *lets})
+
+
+def check_choices(found: Iterable[Choice], known: Collection[str], find_format: FindFormat) -> None:
+    """Every format of the choices is there, and every name of their conditions."""
+    for choice in found:
+        if choice.format not in (OWN, MIX) and choice.format not in known:
+            find_format(choice.format)
+        for name in sorted(choice.condition.names - set(known) if choice.condition else ()):
+            message = f"unknown name `{shorten(name)}` in an expression"
+            raise ParamcalcError(message, did_you_mean(name, known))
+
+
 def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None:
     """A recipe whose name gives parameters, or a file with a mix; None if it is neither."""
     if name.endswith((".yaml", ".yml")):
@@ -208,8 +260,7 @@ def mix(tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str
     for key, value in tree.items():
         try:
             rules.append(Rule(names=(pattern(str(key)),), choices=choices(_formats(value))))
-            for choice in rules[-1].choices:
-                find_format(choice.format)
+            check_choices(rules[-1].choices, TENSOR_NAMES, find_format)
         except ParamcalcError as error:
             raise error.at((str(key),)) from None
     rest = str(tree.get("*", DEFAULT))

@@ -240,36 +240,6 @@ class ReportedModel(ModelCard):
     """The size in reports."""
 
 
-class NumberFormat(Strict):
-    """How a tensor is stored: blocks of so many elements in so many bytes."""
-
-    block_numel: Count
-    """Elements in one block."""
-    block_bytes: Count
-    """Bytes of one block with everything inside it: values, scales, minima."""
-    kind: Literal["float", "integer", "block"] | None = None
-    """Whether elements stand for themselves, or share a scale."""
-    ggml_id: Annotated[int, Field(ge=0, le=255)] | None = None
-    """The number that a GGUF file calls it by."""
-    aliases: list[Text] = []
-    """Other names of the same storage."""
-    description: Text | None = None
-    """One line; for a block format the sum that gives `block_bytes`."""
-    source: Text
-    """Where the layout is defined."""
-
-
-class Ladders(Strict):
-    """The formats that an answer shows when none is asked for."""
-
-    memory: Annotated[list[Text], Field(min_length=1)]
-    """Rows of `memory`."""
-    fit: Annotated[list[Text], Field(min_length=1)]
-    """Rows of `fit`, whose best that fits is its answer."""
-    lower: list[Text]
-    """What `fit` tries for a hint when none of its rows fits, largest first."""
-
-
 class Accelerator(Strict):
     """An accelerator; its memory is what the driver reports."""
 

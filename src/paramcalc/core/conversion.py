@@ -62,16 +62,18 @@ def convert(model: Model, conversion: Conversion) -> Converted:
     converter = _Converter(conversion, scope)
     groups = [one for group in model.groups for one in converter.group(group)]
     groups += converter.added(groups)
-    facts = {name: _fact(text, scope) for name, text in conversion.facts.items()}
+    facts = {name: _fact(text, scope, conversion) for name, text in conversion.facts.items()}
     facts["architecture"] = conversion.architecture
     return Converted(tuple(groups), facts, tuple(dict.fromkeys(converter.unknown)))
 
 
-def _fact(expression: Expression, scope: Mapping[str, Any]) -> Any:
-    """What the metadata say; 0 where the architecture has no such thing."""
+def _fact(expression: Expression, scope: Mapping[str, Any], conversion: Conversion) -> Any:
+    """What the metadata say; 0 where nobody has said what that is for the architecture."""
     try:
         return expression(scope)
-    except KeyError:
+    except ParamcalcError:
+        if conversion.is_declared:
+            raise
         return 0
 
 

@@ -24,6 +24,15 @@ OWN = "own"
 """Stands for the format that a tensor has without the recipe."""
 MIX, ALL = "mix", "all"
 """Stands for what the recipe says for the rule's category, or for all of them."""
+TENSOR_NAMES = frozenset(
+    {"kind", "shape", "numel", "dims", "K", "N", "inside", "block", "ordinal", "total"}
+)
+"""What expressions may ask of a tensor."""
+MODEL_NAMES = frozenset(
+    {"tensors", "blocks", "base_numel", "chosen", "i", "n"}
+    | {"architecture", "heads", "kv_heads", "experts"}
+)
+"""What those of a scheme may ask besides: of the model, and of the rule."""
 _PLACE = frozenset({"i", "n", "block", "ordinal"})
 """Names that tell where a tensor stands among those of its category."""
 
