@@ -126,8 +126,7 @@ class Family:
         return {"refused": error}
 
     def start(self, rng: random.Random, attempt: int) -> Tree:
-        """A shallow default, one with few layers of a published model, the file's example, or at
-        last the default as it is."""
+        """A shallow default or published model, the file's example, or at last the default."""
         if attempt > TRIES - 3:
             return {}
         if self.published and rng.random() < 0.3:

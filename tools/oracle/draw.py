@@ -24,8 +24,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from transformers import configuration_utils
-
 Tree = dict[str, Any]
 
 LAYERS = re.compile(r"(^|_)(n_?layers?|num_(\w+_)?(layers|blocks|groups)|\w*_layers|depth)$")
@@ -44,9 +42,14 @@ STEPS = re.compile(r"step|freq|interval|period|every|pattern|stride")
 HEAD = re.compile(r"head_dim|head_size|d_kv|_rank$")
 KEY_HEADS = re.compile(r"key_value_heads|kv_heads|kv_n_heads|query_groups")
 MEMBERS = re.compile(r"layers|indices|_ids$|_idxs?$|positions")
-KINDS_OF_LAYERS = frozenset(configuration_utils.ALLOWED_LAYER_TYPES)
+KIND_OF_LAYER = re.compile(
+    r"['\"]((?:full|sliding|chunked|window|indexed|\w+_sparse|heavily_compressed|linear)_attention|"
+    r"minimax_m3_sparse|conv|moe|hybrid|hybrid_sliding)['\"]"
+)
 OLD_WORDS = {
-    new: old for old, new in vars(configuration_utils)["_LEGACY_LAYER_TYPE_REMAP"].items()
+    "linear_attention": "mamba",
+    "full_attention": "attention",
+    "indexed_attention": "deepseek_sparse_attention",
 }
 MOVES_AT_ONCE = (1, 1, 2, 2, 3, 4, 6, 8)
 # Networks that stand inside of others: some that language models and towers of images are made of.
@@ -133,7 +136,7 @@ def levels(config_class: Any, keys: Tree) -> list[Level]:
 
 
 def nested(config_class: Any, tree: Tree, target: Callable[[], Tree]) -> Iterator[Level]:
-    """This level and all below it."""
+    """A level and all below it."""
     yield Level(config_class, tree, target)
     subs = getattr(config_class, "sub_configs", {}) or {}
     for name, value in tree.items():
@@ -272,7 +275,15 @@ def whole(name: str, value: int) -> list[Any]:
         return [number for number in (1, 2, 3, 4, 5) if number != value]
     if HEAD.search(name):
         return [value * 2, max(2, value // 2), 24, 40, 96, *zero]
-    return [value * 2, value * 2, max(1, value // 2), max(1, value // 2), value * 3, value + 1, *zero]
+    return [
+        value * 2,
+        value * 2,
+        max(1, value // 2),
+        max(1, value // 2),
+        value * 3,
+        value + 1,
+        *zero,
+    ]
 
 
 @cache
@@ -287,7 +298,7 @@ def words(config_class: Any) -> dict[str, set[str]]:
 @cache
 def kinds_of_layers(config_class: Any) -> list[str]:
     """The kinds of layers that the source of a network names."""
-    return sorted(KINDS_OF_LAYERS & set(re.findall(r"['\"](\w+)['\"]", source(config_class))))
+    return sorted({*KIND_OF_LAYER.findall(source(config_class))})
 
 
 @cache
@@ -343,7 +354,7 @@ def other_words(rng: random.Random, level: Level, name: str, value: list[Any]) -
     if "mlp" in name and name.endswith("layer_types"):
         known |= {"dense", "sparse"}
     elif name.endswith("layer_types"):
-        known |= set(kinds_of_layers(level.config_class)) - {"dense", "sparse"}
+        known |= set(kinds_of_layers(level.config_class))
     chosen = [rng.choice(sorted(known)) for _ in value]
     old = rng.random() < 0.2
     return [OLD_WORDS.get(word, word) for word in chosen] if old else chosen
