@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from tools.oracle.comparison import differences, expanded
-from tools.oracle.draw import draw, few_layers, other_list, others
+from tools.oracle.draw import Level, Place, draw, few_layers, other_list, others, shallow
 
 SEEDS = range(40)
 
@@ -88,13 +88,36 @@ def test_few_layers() -> None:
     assert set(keys["vision_config"]) == {"depth"}
 
 
+def place(name: str, value: Any, declared: str) -> Place:
+    return Place(Config, {}, name, value, declared, {"num_attention_heads": 8})
+
+
 def test_other_values() -> None:
     rng = random.Random(1)
-    assert others(rng, "attention_bias", True, "bool") == [False]
-    assert others(rng, "kind", "full", "Literal['full', 'part']") == ["part"]
-    assert set(others(rng, "num_hidden_layers", 3, "int")) == {1, 2, 4, 5}
-    assert min(others(rng, "groups", 1, "int")) == 1
-    assert len(other_list(rng, "depths", [2, 2, 6], ())) == 3
+    assert others(rng, place("attention_bias", True, "bool")) == [False]
+    assert others(rng, place("kind", "full", "Literal['full', 'part']")) == ["part"]
+    assert set(others(rng, place("num_hidden_layers", 3, "int"))) == {0, 1, 2, 4, 5, 7}
+    assert min(others(rng, place("groups", 1, "int"))) == 1
+    assert others(rng, place("mlp_only_layers", None, "list[int] | None"))[0] == [0]
+    assert [1, 8] in [others(rng, place("num_key_value_heads", 4, "int")) for _ in range(9)]
+
+
+def test_other_lists() -> None:
+    rng = random.Random(1)
+    level = Level(Config, {"num_hidden_layers": 5}, dict)
+    assert len(other_list(rng, level, "depths", [2, 2, 6])) == 3
+    assert set(other_list(rng, level, "mlp_only_layers", [0, 1])) <= set(range(5))
+    assert set(other_list(rng, level, "mlp_layer_types", ["dense"] * 20)) == {"dense", "sparse"}
+
+
+def test_a_shallow_configuration_has_short_lists() -> None:
+    long = {"num_hidden_layers": 24, "layer_types": ["full_attention"] * 24, "ids": [1, 2]}
+
+    tree = shallow({**long, "text_config": long, "rope": {"type": "none"}}, random.Random(0))
+
+    for part in (tree, tree["text_config"]):
+        assert len(part["layer_types"]) == part["num_hidden_layers"] <= 4
+        assert part["ids"] == [1, 2]
 
 
 def test_a_manifest_expands_to_names() -> None:

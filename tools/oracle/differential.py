@@ -37,8 +37,9 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from paramcalc.catalogue.architectures import architecture_names, find_spec
 from tools.oracle.comparison import differences
-from tools.oracle.draw import Tree, draw, few_layers, plain
+from tools.oracle.draw import Tree, draw, few_layers, plain, shallow
 from tools.oracle.measured import build, measure
+from tools.oracle.rows import rows
 
 TRIES = 12
 OUTCOMES = ("equal", "different", "no head", "not built")
@@ -83,6 +84,7 @@ class Family:
         self.model_type = model_type
         self.config_class = CONFIG_MAPPING[model_type]
         self.limits = limits
+        self.published = self.find_published()  # not in a child, which would read them again
         self.classes = [c for c in self.find_classes() if class_name in (None, c.__name__)]
 
     def find_classes(self) -> list[Any]:
@@ -124,12 +126,20 @@ class Family:
         return {"refused": error}
 
     def start(self, rng: random.Random, attempt: int) -> Tree:
-        """A shallow default network, the file's example, or at last the default as it is."""
+        """A shallow default or published model, the file's example, or at last the default."""
         if attempt > TRIES - 3:
             return {}
+        if self.published and rng.random() < 0.3:
+            return shallow(rng.choice(self.published), rng)
         if rng.random() < 0.5:
             return self.example()
         return few_layers(plain(self.config_class()), rng)
+
+    def find_published(self) -> list[Tree]:
+        """Configurations of published models, without the keys that name their class."""
+        found = [row for row in rows().get(self.model_type, []) if row.set == "published"]
+        named = ("architectures", "model_type", "transformers_version")
+        return [{k: v for k, v in row.configuration.items() if k not in named} for row in found]
 
     def built(self, cls: Any, keys: Tree) -> Tree:
         """In a child: what a class builds of some keys, and the two files that it would save."""
