@@ -14,7 +14,7 @@ from paramcalc.core.spec import Block, Field, Function, Spec, Tie
 from paramcalc.core.tree import Module, TreeReader, Use
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
 
-_FIELD_OPTIONS = ("default", "if_null", "aliases", "nested")
+_FIELD_OPTIONS = ("default", "if_null", "aliases", "nested", "fill")
 _SIGNS_OF_A_DOCUMENT = ("config", "let", "tied")
 _DEEPEST_USE = 30
 _ONLY_IN_ENTRIES = "`$active` stands in the module whose copies it counts"
@@ -159,13 +159,29 @@ class DocumentCompiler:
         else:
             expression = self.expression(default, *path, allow_text=True) or Expression.of(None)
         derived = expression if nested or not expression.is_constant else None
-        return Field(name, expression, if_null or derived, aliases, nested)
+        fill = self.fill(name, options.get("fill"), nested)
+        return Field(name, expression, if_null or derived, aliases, nested, fill)
 
     def nested(self, name: str, value: Any) -> str | None:
         if value is None or (isinstance(value, str) and value):
             return value
         self.report("`nested` takes the name of an architecture", None, "config", name, "nested")
         return None
+
+    def fill(self, name: str, value: Any, nested: str | None) -> dict[str, Expression]:
+        if value is None:
+            return {}
+        if nested is None or not isinstance(value, Mapping):
+            message = "`fill` gives defaults to the keys of a nested configuration"
+            hint = "write `{nested: NAME, fill: {hidden_size: 2048}}`"
+            self.report(message, hint, "config", name, "fill", in_key=True)
+            return {}
+        path = ("config", name, "fill")
+        found = {
+            key: self.expression(text, *path, str(key), allow_text=True)
+            for key, text in value.items()
+        }
+        return {str(key): expression for key, expression in found.items() if expression}
 
     def aliases(self, name: str, value: Any) -> tuple[str, ...]:
         aliases = () if value is None else value
@@ -245,7 +261,7 @@ class DocumentCompiler:
         names = []
         for part, start in split_path(text.strip()):
             name, bracket, rest = part.partition("[")
-            names.append(name)
+            names += [name] if name or not bracket else []
             pieces += [".", name] if pieces else [name]
             if bracket:
                 offset = len(text) - len(text.lstrip()) + start + len(name) + 1
@@ -265,6 +281,8 @@ class DocumentCompiler:
             self.check(field.default, known, "config", name, *(("default",) if written else ()))
             if field.if_null is not field.default:
                 self.check(field.if_null, known, "config", name, "if_null")
+            for key, expression in field.fill.items():
+                self.check(expression, known, "config", name, "fill", key)
         for key in self.section("let"):
             entry = spec.lets[bare_name(key)]
             if isinstance(entry, Function):
@@ -319,7 +337,7 @@ class DocumentCompiler:
 
 def _uses(module: Module) -> Iterator[Use]:
     """The blocks that a module uses, in itself or in its modules."""
-    yield from module.uses
+    yield from (use for use in module.uses if isinstance(use, Use))
     for entry in module.entries:
         if isinstance(entry.node, Use):
             yield entry.node
