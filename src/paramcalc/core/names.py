@@ -147,12 +147,15 @@ def below_root(
 def renamed(
     groups: Sequence[TensorGroup], ties: Sequence[Tied], names: Mapping[str, str]
 ) -> tuple[list[TensorGroup], list[Tied]]:
-    """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``."""
+    """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``.
+
+    The longest of several that fit counts.
+    """
     if not names:
         return list(groups), list(ties)
 
     def new(path: str) -> str:
-        old = next((old for old in names if is_below(path, old)), None)
+        old = max((old for old in names if is_below(path, old)), key=len, default=None)
         return path if old is None else names[old] + path[len(old) :]
 
     return (
