@@ -17,6 +17,8 @@ from paramcalc.core.trace import Term
 from paramcalc.errors import ParamcalcError, shorten
 
 _DEEPEST = 30
+_OF_THE_WHOLE = ("model_type", "architectures")
+"""Keys that say nothing of a part whose keys stand among those of the whole."""
 _MOST_CALLS = 50_000
 
 
@@ -166,6 +168,8 @@ class Globals(dict[str, Any]):
                 f"the configuration gives `{given[0]}` and `{other}`, which mean the same, "
                 "different values"
             )
+        if field.flat and all(value is None for value in values):
+            return {k: v for k, v in self.configuration.items() if k not in _OF_THE_WHOLE}
         if not given:
             return self._default(field, field.default, "lacks")
         if values[0] is not None:

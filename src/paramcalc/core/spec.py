@@ -35,6 +35,8 @@ class Field(NamedTuple):
     fill: Mapping[str, Expression] = MappingProxyType({})
     """Of a nested configuration: what a key means that it leaves out, if not what its architecture
     says."""
+    flat: bool = False
+    """Of a nested configuration: where it is absent, its keys stand among the others."""
 
 
 class Function(NamedTuple):
