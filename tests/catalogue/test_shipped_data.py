@@ -14,8 +14,8 @@ from paramcalc.catalogue.check import check_files, check_text
 from paramcalc.catalogue.check_specs import can_expand
 from paramcalc.catalogue.findings import findings
 from paramcalc.catalogue.strict_yaml import load
-from paramcalc.core.compiler import _FIELD_OPTIONS
 from paramcalc.core.expand import expand
+from paramcalc.core.fields import _OPTIONS as _FIELD_OPTIONS
 from paramcalc.core.spec import SECTIONS, resolve
 
 if TYPE_CHECKING:

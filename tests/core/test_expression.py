@@ -128,6 +128,8 @@ def failure(text: str, names: dict[str, Any] | None = None) -> tuple[str, str]:
         ("get(depths, 2, 1)", 6),
         ("get(depths, 9, 1)", 1),
         ("positions(layer_types, 'full')", [0, 2]),
+        ("isqrt(80)", 8),
+        ("isqrt(81)", 9),
         ("positions(depths, 5)", []),
         ("int(flag)", 1),
         ("dim(0)", 96),
@@ -313,7 +315,7 @@ def test_refused_before_it_runs(
         ("depths[1.0]", "cannot look up `1.0` in `depths`, which is a list", None),
         ("nothing[0]", "cannot look up `0` in `nothing`, which is nothing (null)", None),
         ("n[0]", "cannot look up `0` in `n`, which is a number", None),
-        ("text_config[0]", "cannot look up `0` in `text_config`, which is a mapping", None),
+        ("text_config[0]", "`text_config` has no entry 0", None),
         ("text_config['x']", "`text_config` has no entry x", None),
         (
             "text_config.hidden_sise",
@@ -333,6 +335,8 @@ def test_refused_before_it_runs(
         ("int('12')", "`int` needs a number, found a text", None),
         ("int(n * 1e308)", "`int` cannot be called like this: `int(n * 1e+308)`", None),
         ("positions(n, 1)", "`positions` needs a list, found a number", None),
+        ("isqrt(0.5)", "`isqrt` needs whole numbers, found a fraction", None),
+        ("isqrt(0 - 4)", "`isqrt` needs a number from 0, found -4", None),
         ("get(n, 'x')", "`get` needs a mapping or a list, found a number", None),
         (
             "get(text_config, depths)",

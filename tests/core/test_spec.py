@@ -85,6 +85,7 @@ def remembered(cache: Cache) -> str:
         "sequence": cache.sequence_numel or None,
         "source": cache.source_tokens,
         "expanded": cache.expanded_token_numel or None,
+        "every": cache.every if cache.every > 1 else None,
     }
     known = [f"{name}={size}" for name, size in sizes.items() if size is not None]
     return " ".join(["cache", cache.kind, f"x{cache.count}", *known])

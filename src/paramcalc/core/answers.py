@@ -95,7 +95,9 @@ class Answers:
         if isinstance(node, Leaf):
             yield from self._call(node.call, scope, names, node.path)
         elif isinstance(node, Nested):
-            yield id(self._value(node.config, scope, node.path))
+            for part in (node.config, *node.sizes.values()):
+                if part.names & names:
+                    yield _plain(self._value(part, scope, node.path))
         elif isinstance(node, Use):
             yield from self._use(node, scope, names)
         else:
@@ -113,7 +115,7 @@ class Answers:
                     continue
             yield from self._call(cache.call, scope, names, cache.path)
         for use in module.uses:
-            yield from self._use(use, scope, names)
+            yield from self._node(use, scope, names)
         for entry in module.entries:
             if entry.names & names:
                 yield from self._entry(entry, scope, names)

@@ -30,12 +30,16 @@ class Cache(NamedTuple):
     """Cross attention: the fixed length of the encoder's output, where there is one."""
     expanded_token_numel: int = 0
     """Latent attention without absorption: elements of the expanded keys and values."""
+    every: int = 1
+    """One entry is kept for so many tokens (a compressed cache)."""
     count: int = 1  # type: ignore[assignment]  # tuple.count is of no use here
 
     def tokens(self, context: int) -> int:
-        """How many tokens of a context are kept."""
+        """How many entries are kept for the tokens of a context."""
         if self.source_tokens is not None:
             return self.source_tokens
+        if self.every > 1:
+            context = (context + (self.every - 1)) // self.every
         return context if self.limit is None else min(context, self.limit)
 
     @property
@@ -68,14 +72,20 @@ def latent(
     heads: int = 0,
     nope_dim: int = 0,
     v_head_dim: int = 0,
+    *,
+    window: int | None = None,
+    every: int = 1,
 ) -> Cache:
     """Multi-head latent attention: one compressed vector and one rotary key for each token.
 
     ``rank + rope_dim`` elements; ``heads * (nope_dim + rope_dim + v_head_dim)`` if an engine
-    stores the expanded form.
+    stores the expanded form. No more tokens than a sliding ``window`` holds; one vector for
+    ``every`` so many tokens, where they are compressed further.
     """
+    if every < 1:
+        raise ParamcalcError("one vector stands for at least one token", "write `every=4`")
     expanded = heads * (nope_dim + rope_dim + v_head_dim)
-    return Cache("latent", rank + rope_dim, expanded_token_numel=expanded)
+    return Cache("latent", rank + rope_dim, window, expanded_token_numel=expanded, every=every)
 
 
 def recurrent(conv: int = 0, state: int = 0) -> Cache:
@@ -114,7 +124,8 @@ def make_cache(kind: str, arguments: list[Any], keywords: Mapping[str, Any]) -> 
     try:
         return make(*arguments, **keywords)
     except TypeError:
-        names = make.__code__.co_varnames[: make.__code__.co_argcount]
+        code = make.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         wrong = next((key for key in keywords if key not in names), "")
         hint = did_you_mean(wrong, names) or f"it is written `{kind}({', '.join(names)})`"
         raise ParamcalcError(f"`{kind}` cannot take these arguments", hint) from None

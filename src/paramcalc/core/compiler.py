@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from paramcalc.core.closure import Span
 from paramcalc.core.document import SECTIONS, Document, bare_name, is_document
-from paramcalc.core.expression import Expression, parse
+from paramcalc.core.expression import Expression
+from paramcalc.core.fields import FieldReader
 from paramcalc.core.keys import MODULE_PATH, Key, parse_key, split_path
 from paramcalc.core.names import indexed
-from paramcalc.core.spec import Block, Field, Function, Spec, Tie
+from paramcalc.core.spec import Block, Function, Spec, Tie
 from paramcalc.core.tree import Module, TreeReader, Use
-from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
+from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
-_FIELD_OPTIONS = ("default", "if_null", "aliases", "nested")
 _SIGNS_OF_A_DOCUMENT = ("config", "let", "tied")
 _DEEPEST_USE = 30
 _ONLY_IN_ENTRIES = "`$active` stands in the module whose copies it counts"
 
 
-class DocumentCompiler:
+class DocumentCompiler(FieldReader):
     """Compiles one document; what is wrong gathers in ``problems``."""
 
     def __init__(self, document: Document, name: str) -> None:
@@ -29,7 +28,7 @@ class DocumentCompiler:
             document = {"modules": document}
         self.document = {str(key): value for key, value in document.items()}
         self.name = name
-        self.problems: list[Problem] = []
+        super().__init__()
         self.defined: dict[tuple[str, str], str] = {}
 
     def compile(self) -> Spec:
@@ -57,11 +56,6 @@ class DocumentCompiler:
         if self.problems:
             raise ParamcalcError(list(dict.fromkeys(self.problems)))
         return spec
-
-    def report(
-        self, message: str, hint: str | None, *path: str, span: Span = (0, 0), in_key: bool = False
-    ) -> None:
-        self.problems.append(Problem(message, hint, path, span, in_key))
 
     def check_sections(self) -> None:
         unknown = [key for key in self.document if key not in SECTIONS]
@@ -91,21 +85,6 @@ class DocumentCompiler:
             self.report("nothing repeats here", _ONLY_IN_ENTRIES, *here, in_key=True)
         return body
 
-    def expression(
-        self, value: Any, *path: str, allow_text: bool = False, offset: int = 0
-    ) -> Expression | None:
-        """A value of the document as an expression; numbers, lists and null are constants."""
-        if isinstance(value, Mapping):
-            self.report("expected an expression, found a mapping", None, *path, in_key=True)
-            return None
-        try:
-            if isinstance(value, str):
-                return parse(value, allow_text=allow_text, offset=offset)
-            return Expression.of(value)
-        except ParamcalcError as error:
-            self.problems += error.at(path).problems
-            return None
-
     def context(self) -> Expression | None:
         value = self.document.get("context")
         return None if value is None else self.expression(value, "context")
@@ -133,46 +112,6 @@ class DocumentCompiler:
             elif not isinstance(path, str) or not MODULE_PATH.fullmatch(path):
                 self.report("`embeddings` takes paths of modules", None, "embeddings", end)
         return found
-
-    def field(self, name: str, value: Any) -> Field:
-        options = value if isinstance(value, Mapping) else {"default": value}
-        written = isinstance(value, Mapping)
-        for option in map(str, options):
-            if option not in _FIELD_OPTIONS:
-                hint = did_you_mean(option, _FIELD_OPTIONS)
-                message = f"unknown option `{shorten(option)}`"
-                self.report(message, hint, "config", name, option, in_key=True)
-        nested = self.nested(name, options.get("nested"))
-        default = options.get("default", "required" if written and not nested else None)
-        if_null = None
-        if options.get("if_null") is not None:
-            if_null = self.expression(
-                options["if_null"], "config", name, "if_null", allow_text=True
-            )
-        aliases = self.aliases(name, options.get("aliases"))
-        if default == "required":
-            return Field(name, None, if_null, aliases, nested)
-        path = ("config", name, "default") if written else ("config", name)
-        if nested and isinstance(options.get("default", {}), Mapping):
-            # What an absent nested configuration says, where that is not its own class's defaults.
-            expression = Expression.of(options.get("default", {}))
-        else:
-            expression = self.expression(default, *path, allow_text=True) or Expression.of(None)
-        derived = expression if nested or not expression.is_constant else None
-        return Field(name, expression, if_null or derived, aliases, nested)
-
-    def nested(self, name: str, value: Any) -> str | None:
-        if value is None or (isinstance(value, str) and value):
-            return value
-        self.report("`nested` takes the name of an architecture", None, "config", name, "nested")
-        return None
-
-    def aliases(self, name: str, value: Any) -> tuple[str, ...]:
-        aliases = () if value is None else value
-        if isinstance(aliases, (list, tuple)) and all(isinstance(a, str) for a in aliases):
-            return tuple(aliases)
-        self.report("`aliases` is a list of names", None, "config", name, "aliases", in_key=True)
-        return ()
 
     def let(self, key: str, value: Any) -> tuple[str, Expression | Function]:
         body = self.expression(value, "let", key) or Expression.of(0)
@@ -245,7 +184,7 @@ class DocumentCompiler:
         names = []
         for part, start in split_path(text.strip()):
             name, bracket, rest = part.partition("[")
-            names.append(name)
+            names += [name] if name or not bracket else []
             pieces += [".", name] if pieces else [name]
             if bracket:
                 offset = len(text) - len(text.lstrip()) + start + len(name) + 1
@@ -265,6 +204,8 @@ class DocumentCompiler:
             self.check(field.default, known, "config", name, *(("default",) if written else ()))
             if field.if_null is not field.default:
                 self.check(field.if_null, known, "config", name, "if_null")
+            for key, expression in field.fill.items():
+                self.check(expression, known, "config", name, "fill", key)
         for key in self.section("let"):
             entry = spec.lets[bare_name(key)]
             if isinstance(entry, Function):
@@ -319,7 +260,7 @@ class DocumentCompiler:
 
 def _uses(module: Module) -> Iterator[Use]:
     """The blocks that a module uses, in itself or in its modules."""
-    yield from module.uses
+    yield from (use for use in module.uses if isinstance(use, Use))
     for entry in module.entries:
         if isinstance(entry.node, Use):
             yield entry.node

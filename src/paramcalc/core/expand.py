@@ -6,20 +6,22 @@ grouped by the answers that its expressions give: two layers with equal answers 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paramcalc.core.answers import Answers
 from paramcalc.core.cache import Cache, make_cache
+from paramcalc.core.ends import ends
 from paramcalc.core.expression import Expression
 from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
 from paramcalc.core.model import Embeddings, TensorGroup, Tied
-from paramcalc.core.names import below_root, check_unique, is_below, renamed
-from paramcalc.core.scope import FindSpec, Globals, NestedConfiguration, Scope
+from paramcalc.core.names import below_root, check_unique, renamed
+from paramcalc.core.nesting import part_of, placed
+from paramcalc.core.scope import FindSpec, Globals, Scope
 from paramcalc.core.spec import Spec
 from paramcalc.core.ties import apply_ties
 from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
@@ -85,7 +87,8 @@ class _Expander:
         """Where in the document each group is defined."""
         self.caches: dict[Cache, int] = {}
         self.ties: list[Tied] = []
-        self.embeddings: Embeddings | None = None
+        self.parts: dict[str, Embeddings] = {}
+        """Both ends of nested networks, by their paths."""
         self.problems: list[Problem] = []
         self.entries = 0
 
@@ -94,8 +97,9 @@ class _Expander:
         spec = self.spec
         check_unique(self.groups, self.paths)
         groups, ties = apply_ties(spec.ties, self.groups, self.names, spec.root)
-        embeddings = self.ends(groups, [*ties, *self.ties])
-        groups, ties = below_root(groups, [*ties, *self.ties], spec.root)
+        ties = [*ties, *self.ties]
+        embeddings = ends(spec.embeddings, spec.root, groups, ties, self.parts)
+        groups, ties = below_root(groups, ties, spec.root)
         if spec.rename:
             groups, ties = renamed(groups, ties, spec.rename)
             check_unique(groups)
@@ -103,20 +107,6 @@ class _Expander:
         return Expansion(
             tuple(groups), tuple(caches), tuple(ties), self.context(), embeddings, self.names
         )
-
-    def ends(self, groups: Sequence[TensorGroup], ties: Sequence[Tied]) -> Embeddings | None:
-        """The input table and the output head; those of a nested network if it has them."""
-        first, last = self.spec.embeddings.get("input"), self.spec.embeddings.get("output")
-        if first is None:
-            return self.embeddings
-        weights = [group for group in groups if group.category not in ("biases", "buffers")]
-        tables = sum(group.numel for group in weights if is_below(group.template, first))
-        # A bare network, cut out at its root, has no head.
-        if last is None or not is_below(last, self.spec.root or last):
-            return Embeddings(tables, 0, tied=False)
-        heads = sum(group.numel for group in weights if is_below(group.template, last))
-        tied = any(is_below(tie.template, last) and is_below(tie.target, first) for tie in ties)
-        return Embeddings(tables, heads, tied)
 
     def context(self) -> int | None:
         """The published context length, where it is one."""
@@ -131,7 +121,7 @@ class _Expander:
     def module(self, module: Module, where: Where, scope: Mapping[str, Any]) -> None:
         self.count_entries(len(module.entries) + len(module.uses))
         for use in module.uses:
-            self.use(use, where, scope)
+            self.node(use, where, scope)
         for entry in module.caches:
             self.cache(entry, where, scope)
         for child in module.entries:
@@ -279,24 +269,13 @@ class _Expander:
             raise error.at(nested.path) from None
 
     def nested_model(self, nested: Nested, where: Where, scope: Mapping[str, Any]) -> None:
-        configuration = nested.config(scope)
-        if not isinstance(configuration, Mapping):
-            raise ParamcalcError(f"`{nested.config.text}` is no nested configuration")
-        if isinstance(configuration, NestedConfiguration):
-            model_type: Any = configuration.model_type
-            configuration = configuration.given
-        else:
-            model_type = configuration.get("model_type") or nested.model_type
-        if not isinstance(model_type, str) or self.find_spec is None:
-            raise ParamcalcError(f"`{nested.config.text}` has no `model_type`")
         if self.depth >= _DEEPEST_NESTING:
             raise ParamcalcError("configurations are nested too deep")
-        spec = self.find_spec(model_type, nested.class_name)
-        inner = self.inner(spec, configuration)
-        self.groups += [_below(group, where) for group in inner.groups]
+        inner = self.inner(*part_of(nested, scope, self.find_spec))
+        self.groups += [placed(group, where) for group in inner.groups]
         self.paths += [nested.path] * len(inner.groups)
-        if self.embeddings is None or (inner.embeddings and inner.embeddings.output):
-            self.embeddings = inner.embeddings
+        if inner.embeddings:
+            self.parts[where.prefix.rstrip(".")] = inner.embeddings
         for cache in inner.caches:
             single = cache._replace(count=1)
             self.caches[single] = self.caches.get(single, 0) + cache.count * where.count
@@ -321,16 +300,6 @@ def _share(running: int, before: int, count: int, size: int) -> tuple[int, int]:
     """
     after = before + count
     return running * after // size - running * before // size, after
-
-
-def _below(group: TensorGroup, where: Where) -> TensorGroup:
-    outer = tuple(i if isinstance(i, range) else tuple(i) for i in where.indices)
-    return group._replace(
-        template=where.prefix + group.template,
-        indices=(*outer, *group.indices),
-        count=where.count * group.count,
-        active_numel=where.running * group.active_numel,
-    )
 
 
 def _whole(expression: Expression, scope: Mapping[str, Any], what: str) -> int:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from paramcalc.errors import ParamcalcError
+
+_WIDEST_KEY = 6
+"""Zeros are looked for up to numbers of five digits."""
 
 
 def type_name(value: Any) -> str:
@@ -62,12 +66,28 @@ def _int(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else int(value)
 
 
+def _isqrt(value: Any) -> int:
+    """The square root, rounded down."""
+    _whole("isqrt", value)
+    if value < 0:
+        raise ParamcalcError(f"`isqrt` needs a number from 0, found {value}")
+    return math.isqrt(value)
+
+
+def key_of(mapping: Mapping[Any, Any], key: Any) -> Any:
+    """The key that means a number: JSON has texts, ``5``, or ``05`` where they are to be sorted."""
+    if isinstance(key, int) and key not in mapping:
+        texts = (f"{key:0{width}}" for width in range(1, _WIDEST_KEY))
+        return next((text for text in texts if text in mapping), key)
+    return key
+
+
 def _get(mapping: Any, key: Any, default: Any = None) -> Any:
     """An entry of a mapping or a list that may be missing, or null."""
     if mapping is None:
         return default
     if isinstance(mapping, Mapping):
-        value = mapping.get(key)
+        value = mapping.get(key_of(mapping, key))
     elif isinstance(mapping, (list, tuple)) and isinstance(key, int):
         value = mapping[key] if -len(mapping) <= key < len(mapping) else None
     else:
@@ -90,6 +110,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "int": _int,
     "get": _get,
     "positions": _positions,
+    "isqrt": _isqrt,
     "ceil_div": ceil_div,
     "round_up": round_up,
 }

@@ -1,6 +1,7 @@
 """The key of a module: a name, how often it repeats, and when it exists.
 
-``layers[num_layers]``, ``layers[a:b]``, ``blocks[b in depths[s]]``, ``mlp if layer_types[i] == 1``
+``layers[num_layers]``, ``layers[a:b]``, ``blocks[b in depths[s]]``, ``mlp if layer_types[i] == 1``;
+``[n]`` has no name: the modules are 0, 1 … of the one that holds them.
 """
 
 from __future__ import annotations
@@ -48,12 +49,12 @@ class Key(NamedTuple):
 def parse_key(text: str) -> Key:
     """Read a key; raise `ParamcalcError` with the span of what is wrong."""
     found = MODULE_PATH.match(text)
-    if not found:
+    if not found and not text.startswith("["):
         raise ParamcalcError(
             f"`{shorten(text)}` is no name of a module",
             "names are letters, digits, `_` and `-`; repeats are written `layers[n]`",
         )
-    name, end = found.group(), found.end()
+    name, end = (found.group(), found.end()) if found else ("", 0)
     repeat = None
     if text.startswith("[", end):
         closing = _closing(text, end)

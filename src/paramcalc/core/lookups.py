@@ -18,7 +18,7 @@ from paramcalc.core.closure import (
     source,
     span_of,
 )
-from paramcalc.core.functions import FUNCTIONS, type_name
+from paramcalc.core.functions import FUNCTIONS, key_of, type_name
 from paramcalc.core.operators import compile_operand
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
@@ -52,7 +52,7 @@ def compile_subscript(node: ast.Subscript, compile_form: Compile) -> Evaluate:
         container, key = value(scope), index(scope)
         expected: type[Any] | tuple[type[Any], ...] = (int, slice)
         if isinstance(container, Mapping):
-            expected = str
+            expected, key = (str, int), key_of(container, key)
         if not isinstance(container, (list, tuple, str, Mapping)) or not isinstance(key, expected):
             raise ParamcalcError(
                 f"cannot look up `{source(node.slice)}` in `{source(node.value)}`, "
@@ -68,7 +68,7 @@ def compile_subscript(node: ast.Subscript, compile_form: Compile) -> Evaluate:
 
 
 def _no_entry(node: ast.Subscript, container: Any, key: Any) -> ParamcalcError:
-    size = "" if isinstance(key, str) else f" (it has {len(container)})"
+    size = "" if isinstance(container, Mapping) else f" (it has {len(container)})"
     return ParamcalcError(
         f"`{source(node.value)}` has no entry {shorten(str(key))}{size}", span=span_of(node)
     )

@@ -31,10 +31,10 @@ def index_of(part: str) -> int | None:
 def indexed(name: str, index: str) -> str:
     """One of the modules ``name[n]``: ``expert_[n]`` is expert_0, expert_1 … without a dot.
 
-    >>> indexed("layers", "3"), indexed("expert_", "3")
-    ('layers.3', 'expert_3')
+    >>> indexed("layers", "3"), indexed("expert_", "3"), indexed("", "3")
+    ('layers.3', 'expert_3', '3')
     """
-    return f"{name}{index}" if name.endswith("_") else f"{name}.{index}"
+    return f"{name}{index}" if name.endswith("_") or not name else f"{name}.{index}"
 
 
 def is_below(path: str, root: str) -> bool:
@@ -147,12 +147,15 @@ def below_root(
 def renamed(
     groups: Sequence[TensorGroup], ties: Sequence[Tied], names: Mapping[str, str]
 ) -> tuple[list[TensorGroup], list[Tied]]:
-    """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``."""
+    """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``.
+
+    The longest of several that fit counts.
+    """
     if not names:
         return list(groups), list(ties)
 
     def new(path: str) -> str:
-        old = next((old for old in names if is_below(path, old)), None)
+        old = max((old for old in names if is_below(path, old)), key=len, default=None)
         return path if old is None else names[old] + path[len(old) :]
 
     return (

@@ -17,6 +17,8 @@ from paramcalc.core.trace import Term
 from paramcalc.errors import ParamcalcError, shorten
 
 _DEEPEST = 30
+_OF_THE_WHOLE = ("model_type", "architectures")
+"""Keys that say nothing of a part whose keys stand among those of the whole."""
 _MOST_CALLS = 50_000
 
 
@@ -142,7 +144,19 @@ class Globals(dict[str, Any]):
         if model_type in (None, self.spec.name):
             # Older files call a part by the name of the whole.
             model_type = field.nested
+        if field.fill:
+            value = self._filled(field, value, str(model_type))
         return NestedConfiguration(value, str(model_type), self.find_spec, symbolic=self.symbolic)
+
+    def _filled(self, field: Field, given: Mapping[str, Any], model_type: str) -> Mapping[str, Any]:
+        """A nested configuration with what it leaves out, and this network knows better."""
+        fields = self.find_spec(model_type, None).fields if self.find_spec else {}
+        filled = dict(given)
+        for name, expression in field.fill.items():
+            spellings = (name, *(fields[name].aliases if name in fields else ()))
+            if not any(spelling in given for spelling in spellings):
+                filled[name] = expression(self)
+        return filled
 
     def _value(self, field: Field) -> Any:
         given = [key for key in (field.name, *field.aliases) if key in self.configuration]
@@ -154,6 +168,8 @@ class Globals(dict[str, Any]):
                 f"the configuration gives `{given[0]}` and `{other}`, which mean the same, "
                 "different values"
             )
+        if field.flat and all(value is None for value in values):
+            return {k: v for k, v in self.configuration.items() if k not in _OF_THE_WHOLE}
         if not given:
             return self._default(field, field.default, "lacks")
         if values[0] is not None:

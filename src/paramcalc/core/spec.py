@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paramcalc.core.document import (
@@ -31,6 +32,11 @@ class Field(NamedTuple):
     aliases: tuple[str, ...] = ()
     nested: str | None = None
     """Of a nested configuration: the architecture that it means if it has no ``model_type``."""
+    fill: Mapping[str, Expression] = MappingProxyType({})
+    """Of a nested configuration: what a key means that it leaves out, if not what its architecture
+    says."""
+    flat: bool = False
+    """Of a nested configuration: where it is absent, its keys stand among the others."""
 
 
 class Function(NamedTuple):

@@ -7,7 +7,7 @@ that stand free in it, so that expansion need not look at what does not depend o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from paramcalc.core.cache import CACHE_KINDS
@@ -53,11 +53,13 @@ class Nested(NamedTuple):
     config: Expression
     class_name: str | None
     model_type: str | None
+    sizes: Mapping[str, Expression]
+    """Fields that the whole imposes on this part, whatever its configuration says."""
     path: Path
 
     @property
     def names(self) -> Names:
-        return self.config.names
+        return self.config.names.union(*(size.names for size in self.sizes.values()))
 
 
 class Entry(NamedTuple):
@@ -91,7 +93,7 @@ class Module(NamedTuple):
     """A module: its children, the blocks merged into it, and what `$` keys say of it."""
 
     entries: tuple[Entry, ...]
-    uses: tuple[Use, ...]
+    uses: tuple[Use | Nested, ...]
     caches: tuple[CacheEntry, ...]
     active: Expression | None
     names: Names
@@ -144,8 +146,8 @@ class TreeReader:
 
     def annotations(
         self, tree: Mapping[str, Any], path: Path, local: Names
-    ) -> tuple[tuple[Use, ...], tuple[CacheEntry, ...], Expression | None]:
-        uses: list[Use] = []
+    ) -> tuple[tuple[Use | Nested, ...], tuple[CacheEntry, ...], Expression | None]:
+        uses: list[Use | Nested] = []
         caches: list[CacheEntry] = []
         active = None
         for key in (key for key in tree if key.startswith("$")):
@@ -154,7 +156,7 @@ class TreeReader:
             if name == "$active" and not condition:
                 active = self.expression(tree[key], here, local)
             elif name == "$use" and not condition:
-                uses += [Use(*found) for found in self.calls(tree[key], here, local)]
+                uses += self.merged(tree[key], here, local)
             elif name == "$cache":
                 offset = len(key) - len(condition)
                 test = self.condition(condition, here, local, offset) if condition else None
@@ -163,11 +165,19 @@ class TreeReader:
             else:
                 hint = did_you_mean(name, _ANNOTATIONS)
                 self.report(f"unknown annotation `{shorten(key)}`", hint, here, in_key=True)
-        for use in uses:
-            self.check_kind(use.call, self.blocks, "block", use.path)
         for cache in caches:
             self.check_kind(cache.call, CACHE_KINDS, "kind of cache", cache.path)
         return tuple(uses), tuple(caches), active
+
+    def merged(self, value: Any, path: Path, local: Names) -> Iterator[Use | Nested]:
+        """What ``$use`` merges into a module: blocks, and networks of nested configurations."""
+        for call, here in self.calls(value, path, local):
+            if call.name == "architecture":
+                nested = self.nested(call, here)
+                yield from [nested] if nested else []
+            else:
+                self.check_kind(call, self.blocks, "block", here)
+                yield Use(call, here)
 
     def entry(self, text: str, value: Any, path: Path, local: Names) -> Entry | None:
         here = (*path, text)
@@ -215,18 +225,19 @@ class TreeReader:
         self.problems.append(error._replace(path=path, span=call.span))
 
     def nested(self, call: Call, path: Path) -> Nested | None:
-        texts = [*call.arguments[1:], *call.keywords.values()]
-        well_formed = len(call.arguments) in (1, 2) and set(call.keywords) <= {"model_type"}
-        if not well_formed or not all(_is_text(text) for text in texts):
+        sizes = dict(call.keywords)
+        named = sizes.pop("model_type", None)
+        texts = [*call.arguments[1:], *([named] if named else [])]
+        if len(call.arguments) not in (1, 2) or not all(_is_text(text) for text in texts):
             self.report(
                 "`architecture` takes a nested configuration",
-                "write `architecture(text_config, 'ClassName', model_type='name')`",
+                "write `architecture(text_config, 'ClassName', model_type='name', hidden_size=…)`",
                 path,
             )
             return None
         class_name = call.arguments[1]({}) if len(call.arguments) == 2 else None
-        model_type = call.keywords["model_type"]({}) if call.keywords else None
-        return Nested(call.arguments[0], class_name, model_type, path)
+        model_type = named({}) if named else None
+        return Nested(call.arguments[0], class_name, model_type, sizes, path)
 
     def calls(self, value: Any, path: Path, local: Names) -> list[tuple[Call, Path]]:
         """One call or a list of them, each with its path."""

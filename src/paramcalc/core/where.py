@@ -35,7 +35,7 @@ class Where(NamedTuple):
 
     def repeated(self, name: str, indices: Sequence[int], count: int, running: int) -> Where:
         """Below a module that repeats: ``count`` copies, of which ``running`` run."""
-        below = self.down(name)
+        below = self.down(name) if name else self
         # `expert_[n]` is expert_0, expert_1 …: after an underscore the number needs no dot.
         prefix = below.prefix.removesuffix(".") if name.endswith("_") else below.prefix
         return below._replace(

@@ -192,10 +192,13 @@ def linear_cross_entropy_loss(
     return under("linear", linear(in_features, rows, bias=bias))
 
 
-def parameter(*dims: int) -> list[Slot]:
-    """One trained tensor [dims], named by its own path; no dimension at all is a scalar."""
+def parameter(*dims: int, table: bool = False) -> list[Slot]:
+    """One trained tensor [dims], named by its own path; no dimension at all is a scalar.
+
+    ``table``: it is looked up, as an Embedding is, and counts among them.
+    """
     _check_dims("Parameter", dims)
-    return [Slot("", dims, "Parameter")]
+    return [Slot("", dims, "Embedding" if checks.flag("table", table) else "Parameter")]
 
 
 def buffer(*dims: int, dtype: str | None = None) -> list[Slot]:
