@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paramcalc.core.answers import Answers
-from paramcalc.core.cache import Cache, make_cache
+from paramcalc.core.cache import Cache, PlacedCache, make_cache, together
 from paramcalc.core.expression import Expression
 from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
-from paramcalc.core.model import Embeddings, TensorGroup, Tied
-from paramcalc.core.names import below_root, check_unique, is_below, renamed
+from paramcalc.core.model import Embeddings, LayerCall, TensorGroup, Tied
+from paramcalc.core.names import Root, check_unique, is_below
 from paramcalc.core.scope import FindSpec, Globals, NestedConfiguration, Scope
 from paramcalc.core.spec import Spec
 from paramcalc.core.ties import apply_ties
 from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
-from paramcalc.core.where import Where
+from paramcalc.core.where import Where, share
 from paramcalc.errors import ParamcalcError, Problem, shorten
 
 _MOST_ENTRIES = 50_000
@@ -38,6 +39,8 @@ class Expansion(NamedTuple):
     ties: tuple[Tied, ...]
     context: int | None
     embeddings: Embeddings | None = None
+    ends: Mapping[str, str] = MappingProxyType({})
+    placed_caches: tuple[PlacedCache, ...] = ()
 
 
 def expand(
@@ -80,9 +83,11 @@ class _Expander:
         self.groups: list[TensorGroup] = []
         self.paths: list[tuple[str, ...]] = []
         """Where in the document each group is defined."""
-        self.caches: dict[Cache, int] = {}
+        self.caches: list[PlacedCache] = []
         self.ties: list[Tied] = []
         self.embeddings: Embeddings | None = None
+        self.inner_ends: Mapping[str, str] = {}
+        """Of a nested network: the paths of its input and its output."""
         self.problems: list[Problem] = []
         self.entries = 0
 
@@ -91,13 +96,22 @@ class _Expander:
         spec = self.spec
         check_unique(self.groups, self.paths)
         groups, ties = apply_ties(spec.ties, self.groups, self.names, spec.root)
-        embeddings = self.ends(groups, [*ties, *self.ties])
-        groups, ties = below_root(groups, [*ties, *self.ties], spec.root)
+        ties += self.ties
+        embeddings = self.ends(groups, ties)
+        ends = spec.embeddings if "input" in spec.embeddings else self.inner_ends
+        root = Root(spec.root, spec.rename)
+        kept = root.groups(groups)
         if spec.rename:
-            groups, ties = renamed(groups, ties, spec.rename)
-            check_unique(groups)
-        caches = (cache._replace(count=count) for cache, count in self.caches.items())
-        return Expansion(tuple(groups), tuple(caches), tuple(ties), self.context(), embeddings)
+            check_unique(kept)
+        return Expansion(
+            tuple(kept),
+            together(self.caches),
+            tuple(root.ties(ties)),
+            self.context(),
+            embeddings,
+            root.ends(ends) if embeddings else {},
+            tuple(root.caches(self.caches)),
+        )
 
     def ends(self, groups: Sequence[TensorGroup], ties: Sequence[Tied]) -> Embeddings | None:
         """The input table and the output head; those of a nested network if it has them."""
@@ -184,7 +198,7 @@ class _Expander:
             if isinstance(entry.node, Module) and entry.node.active:
                 running = self.active(entry.node, int(size), inner)
                 if not whole:
-                    running, before = _share(running, before, count, int(size))
+                    running, before = share(running, before, count, int(size))
             self.node(entry.node, where.repeated(entry.key.name, indices, count, running), inner)
 
     def active(self, module: Module, size: int | None, scope: Mapping[str, Any]) -> int:
@@ -220,32 +234,36 @@ class _Expander:
         if leaf.call.name in WITHOUT_TENSORS:
             return
         try:
-            slots = expand_call(leaf.call.name, *leaf.call.evaluate(scope))
-            self.groups += [self.group(slot, where) for slot in slots]
+            call = LayerCall(leaf.call.name, *leaf.call.evaluate(scope))
+            slots = expand_call(*call)
+            self.groups += [self.group(slot, where, call) for slot in slots]
             self.paths += [leaf.path] * len(slots)
         except ParamcalcError as error:
             self.problems += error.at(leaf.path).problems
 
-    def group(self, slot: Slot, where: Where) -> TensorGroup:
+    def group(self, slot: Slot, where: Where, call: LayerCall) -> TensorGroup:
         place = where.down(slot.name) if slot.name else where
         size = prod(slot.shape)
         if place.count * size > LARGEST_NUMEL:
             raise ParamcalcError("all copies together have more than 2**63 - 1 elements")
         active = place.running * size
-        if place.fused is not None and slot.shape:
+        is_fused = place.fused is not None and bool(slot.shape)
+        if place.fused is not None and is_fused:
             fused = min(place.fused, slot.shape[0]) if place.fused_bounded else place.fused
             if fused > slot.shape[0]:
                 raise ParamcalcError(f"{fused:,} of {slot.shape[0]:,} experts cannot be active")
             active = place.running * fused * prod(slot.shape[1:])
         return TensorGroup(
             template=place.prefix.rstrip("."),
-            indices=tuple(i if isinstance(i, range) else tuple(i) for i in place.indices),
+            indices=place.axes,
             shape=slot.shape,
             kind=slot.kind,
             count=place.count,
             active_numel=active,
             trained=slot.trained,
             dtype=slot.dtype,
+            is_fused=is_fused,
+            call=call,
         )
 
     def use(self, use: Use, where: Where, scope: Mapping[str, Any]) -> None:
@@ -261,11 +279,13 @@ class _Expander:
                 self.problems += error.at(entry.path, in_key=True).problems
                 return
         try:
-            cache = make_cache(entry.call.name, *entry.call.evaluate(scope))
+            arguments, keywords = entry.call.evaluate(scope)
+            cache = make_cache(entry.call.name, arguments, keywords)
         except ParamcalcError as error:
             self.problems += error.at(entry.path).problems
             return
-        self.caches[cache] = self.caches.get(cache, 0) + where.count
+        cache = cache._replace(count=where.count)
+        self.caches.append(PlacedCache(where.prefix, where.axes, cache, arguments, keywords))
 
     def nested(self, nested: Nested, where: Where, scope: Mapping[str, Any]) -> None:
         try:
@@ -288,17 +308,13 @@ class _Expander:
             raise ParamcalcError("configurations are nested too deep")
         spec = self.find_spec(model_type, nested.class_name)
         inner = self.inner(spec, configuration)
-        self.groups += [_below(group, where) for group in inner.groups]
+        self.groups += map(where.group, inner.groups)
         self.paths += [nested.path] * len(inner.groups)
         if self.embeddings is None or (inner.embeddings and inner.embeddings.output):
             self.embeddings = inner.embeddings
-        for cache in inner.caches:
-            single = cache._replace(count=1)
-            self.caches[single] = self.caches.get(single, 0) + cache.count * where.count
-        self.ties += [
-            tie._replace(template=where.prefix + tie.template, target=where.prefix + tie.target)
-            for tie in inner.ties
-        ]
+            self.inner_ends = {end: where.prefix + path for end, path in inner.ends.items()}
+        self.caches += map(where.cache, inner.placed_caches)
+        self.ties += map(where.tie, inner.ties)
 
     def inner(self, spec: Spec, configuration: Mapping[str, Any]) -> Expansion:
         """The expansion of a nested configuration; its problems stand in its own file."""
@@ -307,25 +323,6 @@ class _Expander:
             return expand(spec, configuration, self.find_spec, symbolic=symbolic, _depth=depth)
         except ParamcalcError as error:
             raise spec.place(error) from None
-
-
-def _share(running: int, before: int, count: int, size: int) -> tuple[int, int]:
-    """The active ones among the next ``count`` of ``size`` copies, and the copies so far.
-
-    Rounded so that the shares of all groups sum to ``running``.
-    """
-    after = before + count
-    return running * after // size - running * before // size, after
-
-
-def _below(group: TensorGroup, where: Where) -> TensorGroup:
-    outer = tuple(i if isinstance(i, range) else tuple(i) for i in where.indices)
-    return group._replace(
-        template=where.prefix + group.template,
-        indices=(*outer, *group.indices),
-        count=where.count * group.count,
-        active_numel=where.running * group.active_numel,
-    )
 
 
 def _whole(expression: Expression, scope: Mapping[str, Any], what: str) -> int:

@@ -112,6 +112,8 @@ def expanded(
         context=expansion.context,
         configuration=configuration,
         embeddings=expansion.embeddings,
+        ends=expansion.ends,
+        placed_caches=expansion.placed_caches,
     )
 
 
