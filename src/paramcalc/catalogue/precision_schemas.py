@@ -15,7 +15,7 @@ Choices = Text | Annotated[list[Text], Field(min_length=1)]
 class Named(Strict):
     """What number formats and recipes say alike."""
 
-    aliases: list[Text] = []
+    aliases: list[Text] = Field(default_factory=list)
     """Other names of the same storage."""
     description: Text | None = None
     """One line; for a block format the sum that gives `block_bytes`."""

@@ -106,6 +106,12 @@ Ignore = Annotated[
         show_default=False,
     ),
 ]
+AsEntry = Annotated[
+    bool, typer.Option("--entry", help="Print the entry for a models.yaml of your own.")
+]
+AsSpec = Annotated[
+    bool, typer.Option("--spec", help="Print the layers as a spec, to be edited and counted again.")
+]
 Gpu = Annotated[
     str,
     typer.Option(
@@ -139,6 +145,14 @@ def chosen_format(form: str, json: bool, color: str) -> str:
         return "json"
     one_of("format", form, FORMATS)
     return form
+
+
+def only_yaml(option: str, form: str) -> None:
+    """What is a file in YAML has no other format."""
+    if form != "table":
+        from paramcalc.errors import ParamcalcError
+
+        raise ParamcalcError(f"`{option}` prints YAML, not {form}", "leave the format out")
 
 
 def one_of(what: str, value: str, known: tuple[str, ...]) -> str:

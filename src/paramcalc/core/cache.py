@@ -9,7 +9,7 @@ Source of the shapes: the modelling code of transformers and vLLM (``kv_cache_in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from paramcalc.core.layers.checks import show
@@ -46,6 +46,25 @@ class Cache(NamedTuple):
     def grows(self) -> bool:
         """More tokens need more memory, without end."""
         return bool(self.token_numel) and self.limit is None and self.source_tokens is None
+
+
+class PlacedCache(NamedTuple):
+    """A cache where it stands, as it is written there; ``template`` as in a group of tensors."""
+
+    template: str
+    indices: tuple[Sequence[int], ...]
+    cache: Cache
+    arguments: Sequence[Any]
+    keywords: Mapping[str, Any]
+
+
+def together(placed: Iterable[PlacedCache]) -> tuple[Cache, ...]:
+    """Equal caches as one, in the order of first appearance."""
+    found: dict[Cache, int] = {}
+    for one in placed:
+        single = one.cache._replace(count=1)
+        found[single] = found.get(single, 0) + one.cache.count
+    return tuple(cache._replace(count=count) for cache, count in found.items())
 
 
 def attention(

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from paramcalc.core.model import Embeddings, TensorGroup, Tied
 from paramcalc.core.names import is_below
 
-Parts = Mapping[str, Embeddings]
+
+class Ends(NamedTuple):
+    """How large both ends are, and the paths of their modules."""
+
+    embeddings: Embeddings | None = None
+    paths: Mapping[str, str] = MappingProxyType({})
+
+
+Parts = Mapping[str, Ends]
 """The ends of nested networks, by the path at which each stands."""
 
 
@@ -17,24 +27,35 @@ def ends(
     groups: Sequence[TensorGroup],
     ties: Sequence[Tied],
     parts: Parts,
-) -> Embeddings | None:
-    """Elements at the ``input`` and ``output`` of ``embeddings:``; None if there is no input.
+) -> Ends:
+    """Elements at the ``input`` and ``output`` of ``embeddings:``; none if there is no input.
 
     An end that is stored elsewhere is as large as it would be by itself; a head that is stored in
     the input table adds none. The path of a nested network means the end that it has.
     """
-    first, last = paths.get("input"), paths.get("output")
-    if first is None:
+    if "input" not in paths:
         return _of_a_part(parts)
+    inner = {end: parts[path].paths.get(end) for end, path in paths.items() if path in parts}
+    found = {**paths, **{end: path for end, path in inner.items() if path is not None}}
+    return Ends(_sizes(paths, root, groups, ties, parts), found)
+
+
+def _sizes(
+    paths: Mapping[str, str],
+    root: str | None,
+    groups: Sequence[TensorGroup],
+    ties: Sequence[Tied],
+    parts: Parts,
+) -> Embeddings:
+    first, last = paths["input"], paths.get("output")
     into = [tie for tie in ties if is_below(tie.template, first)]
     table = _own(first, groups) + sum(tie.numel for tie in into)
-    if first in parts:
-        table = parts[first].input
+    if first in parts and (part := parts[first].embeddings):
+        table = part.input
     # A bare network, cut out at its root, has no head.
     if last is None or not is_below(last, root or last):
         return Embeddings(table, 0, tied=False)
-    if last in parts:
-        part = parts[last]
+    if last in parts and (part := parts[last].embeddings):
         return Embeddings(table, part.output or part.input * part.tied, tied=False)
     moved = [tie for tie in ties if is_below(tie.template, last)]
     homes = {tie.target for tie in into}
@@ -43,10 +64,10 @@ def ends(
     return Embeddings(table, head, tied)
 
 
-def _of_a_part(parts: Parts) -> Embeddings | None:
+def _of_a_part(parts: Parts) -> Ends:
     """Of several nested networks, the language model: the last one that has a head."""
-    last = next((part for part in reversed([*parts.values()]) if part.output), None)
-    return last or next(iter(parts.values()), None)
+    with_head = (e for e in reversed([*parts.values()]) if e.embeddings and e.embeddings.output)
+    return next(with_head, None) or next(iter(parts.values()), Ends())
 
 
 def _own(path: str, groups: Sequence[TensorGroup]) -> int:

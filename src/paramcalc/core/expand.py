@@ -12,20 +12,20 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from paramcalc.core.answers import Answers
-from paramcalc.core.cache import Cache, make_cache
-from paramcalc.core.ends import ends
+from paramcalc.core.cache import Cache, PlacedCache, make_cache, together
+from paramcalc.core.ends import Ends, ends
 from paramcalc.core.expression import Expression
 from paramcalc.core.functions import type_name
 from paramcalc.core.keys import Repeat
 from paramcalc.core.layers import LARGEST_NUMEL, WITHOUT_TENSORS, Slot, expand_call
-from paramcalc.core.model import Embeddings, TensorGroup, Tied
-from paramcalc.core.names import below_root, check_unique, renamed
-from paramcalc.core.nesting import part_of, placed
+from paramcalc.core.model import Embeddings, LayerCall, TensorGroup, Tied
+from paramcalc.core.names import Root, check_unique
+from paramcalc.core.nesting import part_of
 from paramcalc.core.scope import FindSpec, Globals, Scope
 from paramcalc.core.spec import Spec
 from paramcalc.core.ties import apply_ties
 from paramcalc.core.tree import CacheEntry, Entry, Leaf, Module, Nested, Use
-from paramcalc.core.where import Where
+from paramcalc.core.where import Where, share
 from paramcalc.errors import ParamcalcError, Problem, shorten
 
 _MOST_ENTRIES = 50_000
@@ -41,6 +41,8 @@ class Expansion(NamedTuple):
     ties: tuple[Tied, ...]
     context: int | None
     embeddings: Embeddings | None = None
+    ends: Mapping[str, str] = MappingProxyType({})
+    placed_caches: tuple[PlacedCache, ...] = ()
     names: Mapping[str, Any] = MappingProxyType({})
     """The fields and derived sizes that it was expanded with."""
 
@@ -85,9 +87,9 @@ class _Expander:
         self.groups: list[TensorGroup] = []
         self.paths: list[tuple[str, ...]] = []
         """Where in the document each group is defined."""
-        self.caches: dict[Cache, int] = {}
+        self.caches: list[PlacedCache] = []
         self.ties: list[Tied] = []
-        self.parts: dict[str, Embeddings] = {}
+        self.parts: dict[str, Ends] = {}
         """Both ends of nested networks, by their paths."""
         self.problems: list[Problem] = []
         self.entries = 0
@@ -97,15 +99,21 @@ class _Expander:
         spec = self.spec
         check_unique(self.groups, self.paths)
         groups, ties = apply_ties(spec.ties, self.groups, self.names, spec.root)
-        ties = [*ties, *self.ties]
-        embeddings = ends(spec.embeddings, spec.root, groups, ties, self.parts)
-        groups, ties = below_root(groups, ties, spec.root)
+        ties += self.ties
+        embeddings, paths = ends(spec.embeddings, spec.root, groups, ties, self.parts)
+        root = Root(spec.root, spec.rename)
+        kept = root.groups(groups)
         if spec.rename:
-            groups, ties = renamed(groups, ties, spec.rename)
-            check_unique(groups)
-        caches = (cache._replace(count=count) for cache, count in self.caches.items())
+            check_unique(kept)
         return Expansion(
-            tuple(groups), tuple(caches), tuple(ties), self.context(), embeddings, self.names
+            tuple(kept),
+            together(self.caches),
+            tuple(root.ties(ties)),
+            self.context(),
+            embeddings,
+            root.ends(paths) if embeddings else {},
+            tuple(root.caches(self.caches)),
+            self.names,
         )
 
     def context(self) -> int | None:
@@ -179,7 +187,7 @@ class _Expander:
             if isinstance(entry.node, Module) and entry.node.active:
                 running = self.active(entry.node, int(size), inner)
                 if not whole:
-                    running, before = _share(running, before, count, int(size))
+                    running, before = share(running, before, count, int(size))
             self.node(entry.node, where.repeated(entry.key.name, indices, count, running), inner)
 
     def active(self, module: Module, size: int | None, scope: Mapping[str, Any]) -> int:
@@ -215,32 +223,36 @@ class _Expander:
         if leaf.call.name in WITHOUT_TENSORS:
             return
         try:
-            slots = expand_call(leaf.call.name, *leaf.call.evaluate(scope))
-            self.groups += [self.group(slot, where) for slot in slots]
+            call = LayerCall(leaf.call.name, *leaf.call.evaluate(scope))
+            slots = expand_call(*call)
+            self.groups += [self.group(slot, where, call) for slot in slots]
             self.paths += [leaf.path] * len(slots)
         except ParamcalcError as error:
             self.problems += error.at(leaf.path).problems
 
-    def group(self, slot: Slot, where: Where) -> TensorGroup:
+    def group(self, slot: Slot, where: Where, call: LayerCall) -> TensorGroup:
         place = where.down(slot.name) if slot.name else where
         size = prod(slot.shape)
         if place.count * size > LARGEST_NUMEL:
             raise ParamcalcError("all copies together have more than 2**63 - 1 elements")
         active = place.running * size
-        if place.fused is not None and slot.shape:
+        is_fused = place.fused is not None and bool(slot.shape)
+        if place.fused is not None and is_fused:
             fused = min(place.fused, slot.shape[0]) if place.fused_bounded else place.fused
             if fused > slot.shape[0]:
                 raise ParamcalcError(f"{fused:,} of {slot.shape[0]:,} experts cannot be active")
             active = place.running * fused * prod(slot.shape[1:])
         return TensorGroup(
             template=place.prefix.rstrip("."),
-            indices=tuple(i if isinstance(i, range) else tuple(i) for i in place.indices),
+            indices=place.axes,
             shape=slot.shape,
             kind=slot.kind,
             count=place.count,
             active_numel=active,
             trained=slot.trained,
             dtype=slot.dtype,
+            is_fused=is_fused,
+            call=call,
         )
 
     def use(self, use: Use, where: Where, scope: Mapping[str, Any]) -> None:
@@ -256,11 +268,13 @@ class _Expander:
                 self.problems += error.at(entry.path, in_key=True).problems
                 return
         try:
-            cache = make_cache(entry.call.name, *entry.call.evaluate(scope))
+            arguments, keywords = entry.call.evaluate(scope)
+            cache = make_cache(entry.call.name, arguments, keywords)
         except ParamcalcError as error:
             self.problems += error.at(entry.path).problems
             return
-        self.caches[cache] = self.caches.get(cache, 0) + where.count
+        cache = cache._replace(count=where.count)
+        self.caches.append(PlacedCache(where.prefix, where.axes, cache, arguments, keywords))
 
     def nested(self, nested: Nested, where: Where, scope: Mapping[str, Any]) -> None:
         try:
@@ -272,17 +286,13 @@ class _Expander:
         if self.depth >= _DEEPEST_NESTING:
             raise ParamcalcError("configurations are nested too deep")
         inner = self.inner(*part_of(nested, scope, self.find_spec))
-        self.groups += [placed(group, where) for group in inner.groups]
+        self.groups += map(where.group, inner.groups)
         self.paths += [nested.path] * len(inner.groups)
         if inner.embeddings:
-            self.parts[where.prefix.rstrip(".")] = inner.embeddings
-        for cache in inner.caches:
-            single = cache._replace(count=1)
-            self.caches[single] = self.caches.get(single, 0) + cache.count * where.count
-        self.ties += [
-            tie._replace(template=where.prefix + tie.template, target=where.prefix + tie.target)
-            for tie in inner.ties
-        ]
+            paths = {end: where.prefix + path for end, path in inner.ends.items()}
+            self.parts[where.prefix.rstrip(".")] = Ends(inner.embeddings, paths)
+        self.caches += map(where.cache, inner.placed_caches)
+        self.ties += map(where.tie, inner.ties)
 
     def inner(self, spec: Spec, configuration: Mapping[str, Any]) -> Expansion:
         """The expansion of a nested configuration; its problems stand in its own file."""
@@ -291,15 +301,6 @@ class _Expander:
             return expand(spec, configuration, self.find_spec, symbolic=symbolic, _depth=depth)
         except ParamcalcError as error:
             raise spec.place(error) from None
-
-
-def _share(running: int, before: int, count: int, size: int) -> tuple[int, int]:
-    """The active ones among the next ``count`` of ``size`` copies, and the copies so far.
-
-    Rounded so that the shares of all groups sum to ``running``.
-    """
-    after = before + count
-    return running * after // size - running * before // size, after
 
 
 def _whole(expression: Expression, scope: Mapping[str, Any], what: str) -> int:

@@ -6,13 +6,13 @@ over the groups (and caches); there is no second way to a number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from paramcalc.core.cache import Cache
+from paramcalc.core.cache import Cache, PlacedCache
 from paramcalc.core.layers import EMBEDDING_KINDS, NORM_KINDS
 from paramcalc.errors import ParamcalcError
 
@@ -33,6 +33,14 @@ class Tensor(NamedTuple):
     @property
     def numel(self) -> int:
         return prod(self.shape)
+
+
+class LayerCall(NamedTuple):
+    """A layer as a spec calls it, all names replaced by their values."""
+
+    kind: str
+    arguments: Sequence[Any]
+    keywords: Mapping[str, Any]
 
 
 class TensorGroup(NamedTuple):
@@ -56,6 +64,10 @@ class TensorGroup(NamedTuple):
     """Of a tensor in a file: the file's own name of its number format."""
     stored_bytes: int | None = None
     """Of a tensor in a file: bytes of one tensor as it is stored."""
+    is_fused: bool = False
+    """The first dimension counts experts, and not all of them are active."""
+    call: LayerCall | None = None
+    """The layer that it is a tensor of, where that was written as a call."""
 
     @property
     def role(self) -> str:
@@ -95,6 +107,8 @@ class Tied(NamedTuple):
     template: str
     target: str
     numel: int
+    group: TensorGroup | None = None
+    """What it would be if it had memory of its own."""
 
 
 class Embeddings(NamedTuple):
@@ -174,6 +188,10 @@ class Model(NamedTuple):
     """The model whose architecture stands in where this one's is not known."""
     embeddings: Embeddings | None = None
     """The ends of the network, where the architecture says which they are."""
+    ends: Mapping[str, str] = MappingProxyType({})
+    """Where those are: paths of the ``input`` and the ``output``."""
+    placed_caches: tuple[PlacedCache, ...] = ()
+    """The caches once more, each where it stands."""
     mtp_numel: int = 0
     """Parameters of the layers that predict further tokens, if they are counted."""
     assumed: str | None = None

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from math import prod
+from typing import NamedTuple, TypeVar
 
+from paramcalc.core.cache import PlacedCache
 from paramcalc.core.model import TensorGroup, Tied
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 _MOST_COMPARISONS = 300_000
 _LONGEST_INDEX = 15
 
+Named = TypeVar("Named", TensorGroup, Tied)
 Indices = tuple[int, ...] | range
 Box = Sequence[Indices]
 """The indices of a group: its tensors are their Cartesian product."""
@@ -120,45 +123,62 @@ def _twice(template: str, indices: Sequence[int]) -> ParamcalcError:
     return ParamcalcError(f"the tensor `{shorten(name)}` is defined twice")
 
 
-def below_root(
-    groups: Sequence[TensorGroup], ties: Sequence[Tied], root: str | None
-) -> tuple[list[TensorGroup], list[Tied]]:
-    """Only what stands below ``root``, named from there (a bare model without its head)."""
-    if not root:
-        return list(groups), list(ties)
-    prefix = root + "."
-    kept = [
-        group._replace(template=group.template.removeprefix(prefix))
-        for group in groups
-        if group.template.startswith(prefix)
-    ]
-    if not kept:
-        near = did_you_mean(root, {group.template.partition(".")[0] for group in groups})
-        raise ParamcalcError(f"there is no module `{shorten(root)}`", near).at(("root",))
-    return kept, [
-        tie._replace(
-            template=tie.template.removeprefix(prefix), target=tie.target.removeprefix(prefix)
-        )
-        for tie in ties
-        if tie.template.startswith(prefix)
-    ]
+class Root(NamedTuple):
+    """What of a network is kept, and under which names: ``root:`` and ``rename:`` of a spec."""
 
-
-def renamed(
-    groups: Sequence[TensorGroup], ties: Sequence[Tied], names: Mapping[str, str]
-) -> tuple[list[TensorGroup], list[Tied]]:
+    root: str | None
+    """Only what stands below this module, named from there (a bare model without its head)."""
+    names: Mapping[str, str]
     """Modules under other names: ``{"model": "transformer"}`` renames the prefix ``model.``.
 
     The longest of several that fit counts.
     """
-    if not names:
-        return list(groups), list(ties)
 
-    def new(path: str) -> str:
-        old = max((old for old in names if is_below(path, old)), key=len, default=None)
-        return path if old is None else names[old] + path[len(old) :]
+    def groups(self, groups: Sequence[TensorGroup]) -> list[TensorGroup]:
+        """The groups that are kept; raises `ParamcalcError` if there is no such module."""
+        if self.is_plain:
+            return list(groups)
+        kept = [group._replace(template=self.new(group.template)) for group in self._below(groups)]
+        if not kept:
+            near = did_you_mean(
+                self.root or "", {group.template.partition(".")[0] for group in groups}
+            )
+            message = f"there is no module `{shorten(self.root or '')}`"
+            raise ParamcalcError(message, near).at(("root",))
+        return kept
 
-    return (
-        [group._replace(template=new(group.template)) for group in groups],
-        [tie._replace(template=new(tie.template), target=new(tie.target)) for tie in ties],
-    )
+    def ties(self, ties: Sequence[Tied]) -> list[Tied]:
+        """The ties of what is kept."""
+        if self.is_plain:
+            return list(ties)
+        return [
+            tie._replace(
+                template=self.new(tie.template),
+                target=self.new(tie.target),
+                group=tie.group and tie.group._replace(template=self.new(tie.group.template)),
+            )
+            for tie in self._below(ties)
+        ]
+
+    def caches(self, caches: Sequence[PlacedCache]) -> list[PlacedCache]:
+        """All caches: a network that is cut out remembers as much."""
+        return [one._replace(template=self.new(one.template.rstrip("."))) for one in caches]
+
+    def ends(self, ends: Mapping[str, str]) -> Mapping[str, str]:
+        """Where the input and the output are, if they are kept."""
+        prefix = f"{self.root}." if self.root else ""
+        return {end: self.new(path) for end, path in ends.items() if path.startswith(prefix)}
+
+    @property
+    def is_plain(self) -> bool:
+        return not self.root and not self.names
+
+    def new(self, path: str) -> str:
+        """The name that a tensor or module has in the end."""
+        path = path.removeprefix(f"{self.root}.") if self.root else path
+        old = max((old for old in self.names if is_below(path, old)), key=len, default=None)
+        return path if old is None else self.names[old] + path[len(old) :]
+
+    def _below(self, found: Sequence[Named]) -> Iterator[Named]:
+        prefix = f"{self.root}." if self.root else ""
+        return (one for one in found if one.template.startswith(prefix))

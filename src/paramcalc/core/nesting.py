@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from paramcalc.core.model import TensorGroup
 from paramcalc.core.scope import FindSpec, NestedConfiguration
 from paramcalc.core.spec import Spec
 from paramcalc.core.tree import Nested
-from paramcalc.core.where import Where
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 
@@ -47,14 +45,3 @@ def _imposed(
     kept = {key: value for key, value in configuration.items() if key not in spellings}
     plain = {k: v.given if isinstance(v, NestedConfiguration) else v for k, v in sizes.items()}
     return {**kept, **plain}
-
-
-def placed(group: TensorGroup, where: Where) -> TensorGroup:
-    """A group of a nested network, as often as the place where it stands exists."""
-    outer = tuple(i if isinstance(i, range) else tuple(i) for i in where.indices)
-    return group._replace(
-        template=where.prefix + group.template,
-        indices=(*outer, *group.indices),
-        count=where.count * group.count,
-        active_numel=where.running * group.active_numel,
-    )

@@ -134,7 +134,8 @@ def _tie_one(
             raise _unlike(source + rest, target + rest, group, [shape for shape, _ in same])
         others, taken = _taken_out(group, numbers)
         kept += others
-        tied.append(Tied(source + rest, target + rest, taken.count * group.tensor_numel))
+        numel = taken.count * group.tensor_numel
+        tied.append(Tied(source + rest, target + rest, numel, taken))
     if not tied:
         raise ParamcalcError(
             f"there is no tensor or module `{shorten(source)}` to tie",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from paramcalc.core.cache import PlacedCache
+from paramcalc.core.model import TensorGroup, Tied
 from paramcalc.core.names import index_of
 
 
@@ -21,6 +23,11 @@ class Where(NamedTuple):
     """Experts that run, where the first dimension of a tensor counts experts."""
     fused_bounded: bool = False
     """``fused`` comes from a configuration, which may say more than there are: then all run."""
+
+    @property
+    def axes(self) -> tuple[tuple[int, ...] | range, ...]:
+        """The indices as a group of tensors has them."""
+        return tuple(i if isinstance(i, range) else tuple(i) for i in self.indices)
 
     def down(self, name: str) -> Where:
         """Below a module; a name that is a number is an index."""
@@ -44,3 +51,37 @@ class Where(NamedTuple):
             count=below.count * count,
             running=below.running * running,
         )
+
+    def group(self, group: TensorGroup) -> TensorGroup:
+        """A group of a network that stands here."""
+        return group._replace(
+            template=self.prefix + group.template,
+            indices=(*self.axes, *group.indices),
+            count=self.count * group.count,
+            active_numel=self.running * group.active_numel,
+        )
+
+    def tie(self, tie: Tied) -> Tied:
+        """A tie of a network that stands here."""
+        return tie._replace(
+            template=self.prefix + tie.template,
+            target=self.prefix + tie.target,
+            group=tie.group and self.group(tie.group),
+        )
+
+    def cache(self, placed: PlacedCache) -> PlacedCache:
+        """A cache of a network that stands here."""
+        return placed._replace(
+            template=self.prefix + placed.template,
+            indices=(*self.axes, *placed.indices),
+            cache=placed.cache._replace(count=placed.cache.count * self.count),
+        )
+
+
+def share(running: int, before: int, count: int, size: int) -> tuple[int, int]:
+    """The active ones among the next ``count`` of ``size`` copies, and the copies so far.
+
+    Rounded so that the shares of all groups sum to ``running``.
+    """
+    after = before + count
+    return running * after // size - running * before // size, after

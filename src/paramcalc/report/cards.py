@@ -73,6 +73,16 @@ def show_page(model: Model) -> Page:
     return Page(heading(model), [table for table in tables if table.rows], data=both)
 
 
+def write_entry(model: Model) -> None:
+    """The model as an entry for a ``models.yaml``."""
+    from paramcalc.catalogue.yaml_text import written
+    from paramcalc.report.terminal import write
+    from paramcalc.sources.entry import entry_of
+
+    name, entry = entry_of(model)
+    write(written({name: entry}))
+
+
 def _facts(title: str, facts: Mapping[str, Any]) -> Table:
     rows = [Row({"key": k, "value": " ".join(str(v).split())}) for k, v in facts.items() if v]
     return Table([Column("key", title), Column("value", "", PROSE)], rows)

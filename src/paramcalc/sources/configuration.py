@@ -113,6 +113,8 @@ def expanded(
         configuration=configuration,
         embeddings=expansion.embeddings,
         names=expansion.names,
+        ends=expansion.ends,
+        placed_caches=expansion.placed_caches,
     )
 
 
