@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from paramcalc.catalogue.files import is_folder
+from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.configuration import Reading
-from paramcalc.sources.folder import CONFIGURATION, Folder, LocalFolder
+from paramcalc.sources.configuration import Reading, model_from_configuration
+from paramcalc.sources.folder import CONFIGURATION, Folder, LocalFolder, text_in
 
 GGUF = ".gguf"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 PICKLE_INDEX = ".bin.index.json"
+ENDINGS = (".safetensors", ".safetensors.index.json", GGUF, *PICKLES, PICKLE_INDEX)
 
 
 def model_from_path(path: Path, reading: Reading) -> Model | None:
@@ -39,6 +41,21 @@ def model_from_file(folder: Folder, file: str, name: str, reading: Reading) -> M
     index = file.endswith(shards.INDEX_ENDING)
     found = (shards.from_index if index else shards.from_file)(folder, file)
     return model_from_checkpoint(found, name, reading)
+
+
+def model_at(folder: Folder, file: str | None, name: str, reading: Reading) -> Model:
+    """The model in a file of a folder, or in the folder: its weights, or its configuration."""
+    if file is not None and file.endswith(ENDINGS):
+        return model_from_file(folder, file, name, reading)
+    if file is None:
+        model = model_in(folder, name, reading)
+        if model is not None:
+            return model
+        if not folder.holds(CONFIGURATION):
+            raise ParamcalcError(f"`{folder.label}` has neither a checkpoint nor a {CONFIGURATION}")
+    text = text_in(folder, file or CONFIGURATION)
+    configuration = parse_json(text, shorten(folder.called(file or CONFIGURATION), 200))
+    return model_from_configuration(configuration, name, reading)
 
 
 def model_in(folder: Folder, name: str, reading: Reading) -> Model | None:

@@ -55,9 +55,6 @@ class Folder(Protocol):
     def holds(self, name: str) -> bool:
         """There is such a file."""
 
-    def size(self, name: str) -> int | None:
-        """Bytes of a file, as far as they are known without opening it."""
-
     def called(self, name: str) -> str:
         """How a user names one of its files."""
 
@@ -92,12 +89,6 @@ class LocalFolder(NamedTuple):
 
     def holds(self, name: str) -> bool:
         return is_file(self._place(name))
-
-    def size(self, name: str) -> int | None:
-        try:
-            return self._place(name).stat().st_size
-        except OSError:
-            return None
 
     def called(self, name: str) -> str:
         return str(self.path / name)
@@ -157,9 +148,12 @@ def _is_blob(folder: Path, real: Path) -> bool:
 
 def text_in(folder: Folder, name: str) -> str:
     """The text of a file in the folder."""
+    called = shorten(folder.called(name), 200)
     with folder.opened(name) as file:
+        if file.size > MOST_BYTES:
+            raise ParamcalcError(f"`{called}` is larger than {MOST_BYTES:,} bytes")
         content = file.at(0, MOST_BYTES + 1)
-    return decode(content, shorten(folder.called(name), 200), MOST_BYTES)
+    return decode(content, called, MOST_BYTES)
 
 
 def json_beside(folder: Folder, name: str) -> Mapping[str, Any] | None:
@@ -173,9 +167,10 @@ def read_index(folder: Folder, file: str) -> Mapping[str, str]:
     """Names of tensors to names of files, as a ``.index.json`` says."""
     name = shorten(file, 100)
     with folder.opened(file) as opened_file:
-        content = opened_file.at(0, MOST_INDEX_BYTES + 1)
-    if len(content) > (MOST_INDEX_BYTES if content.isascii() else _LARGEST_WIDE_INDEX):
-        raise ParamcalcError(f"`{name}` is too large for an index: {len(content):,} bytes or more")
+        size = opened_file.size
+        content = opened_file.at(0, MOST_INDEX_BYTES + 1) if size <= MOST_INDEX_BYTES else b""
+    if size > (MOST_INDEX_BYTES if content.isascii() else _LARGEST_WIDE_INDEX):
+        raise ParamcalcError(f"`{name}` is too large for an index: {size:,} bytes")
     if content.count(b",") > MOST_ENTRIES:
         raise ParamcalcError(f"`{name}` names more than {MOST_ENTRIES:,} tensors")
     try:

@@ -19,7 +19,7 @@ _PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.g
 
 def first_of(folder: Folder, files: list[str]) -> str:
     """The model in a folder: its only GGUF file, or the first part of its only one in parts."""
-    models = sorted({_first(file) for file in files})
+    models = list(models_among(dict.fromkeys(files)))
     if len(models) > 1:
         listed = ", ".join(f"`{shorten(name)}`" for name in models[:3])
         raise ParamcalcError(
@@ -27,6 +27,20 @@ def first_of(folder: Folder, files: list[str]) -> str:
             "name the one that is meant",
         )
     return models[0]
+
+
+def models_among(files: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The models that GGUF files are, by the first part of each; with the bytes of all its parts.
+
+    >>> models_among({"a-00001-of-00002.gguf": 5, "a-00002-of-00002.gguf": 3, "b.gguf": None})
+    {'a-00001-of-00002.gguf': 8, 'b.gguf': None}
+    """
+    found: dict[str, int | None] = {}
+    for file in sorted(files):
+        first, size = _first(file), files[file]
+        before = found.get(first, 0)
+        found[first] = None if size is None or before is None else before + size
+    return found
 
 
 def _first(file: str) -> str:

@@ -71,7 +71,8 @@ def _indexed(folder: Folder, files: Mapping[str, str], shards: Sequence[str]) ->
 
 
 def _of_files(folder: Folder, shards: Sequence[str]) -> Iterator[tuple[str, Stored]]:
-    for shard, tensors in zip(shards, folder.each(shards, partial(_of_shard, folder))):
+    # In this order: what reads them learns that no more are wanted.
+    for tensors, shard in zip(folder.each(shards, partial(_of_shard, folder)), shards):
         yield from ((shard, stored) for stored in tensors)
 
 
