@@ -216,7 +216,7 @@ def test_only_the_configuration(hub: Hub) -> None:
     found = paramcalc.load(ORG)
     assert found.parameters == paramcalc.load(LLAMA).parameters
     assert found.name == ORG
-    assert COMMIT in str(found.source)
+    assert found.fetched == f"config.json fetched from {hub.url()}/{ORG} at commit {COMMIT}"
     named = paramcalc.load(f"{ORG}:config.json", overrides={"num_hidden_layers": 1})
     assert named.parameters.total < found.parameters.total
 
@@ -300,6 +300,12 @@ def test_a_part_of_a_hub_id_is_not_taken_for_a_catalogued_one() -> None:
 
 
 @pytest.mark.usefixtures("model")
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("target", ["llama-3.1/8b", "someone/Llama-3.1-8B", "llama/3.1-8b"])
+def test_a_model_of_somebody_else_is_another_one(target: str) -> None:
+    assert f"no model named `{target}` on" in refused(target)
+
+
 def test_a_path_is_a_path(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "org").mkdir()
     (tmp_path / "here").rename(tmp_path / ORG)
@@ -422,7 +428,7 @@ def test_no_such_revision_or_file(hub: Hub) -> None:
         (server.packed, "in another encoding than asked"),
         (server.redirected("/org/name/resolve/main/model.safetensors"), "in a circle"),
         (server.redirected("file:///etc/passwd"), "to no address that can be used"),
-        (server.redirected("http://["), "to no address that can be used"),
+        (server.redirected("http://["), " to no address that can be used"),
         (server.redirected(""), "to no address that can be used"),
         (server.redirected("http://127.0.0.1:9/x"), "127.0.0.1:9 does not take connections"),
     ],

@@ -22,7 +22,7 @@ from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.checkpoint import model_at
 from paramcalc.sources.configuration import Reading
-from paramcalc.sources.folder import MOST_FILES, Folder, LocalFolder
+from paramcalc.sources.folder import CONFIGURATION, MOST_FILES, Folder, LocalFolder
 from paramcalc.sources.hub_choice import chosen
 from paramcalc.sources.hub_client import Client, host_of
 from paramcalc.sources.hub_errors import Subject
@@ -48,12 +48,14 @@ def model_from_hub(hub_id: HubId, reading: Reading) -> Model:
         model = model_at(HubFolder(repository, prefix), file, str(hub_id), reading)
     finally:
         limit.stop()
-    place = f"{repository.subject.address} at commit {repository.commit}"
-    return _told(model, f"fetched from {place}", card)
+    told = f"fetched from {repository.subject.address} at commit {repository.commit}"
+    return _told(model, told, card)
 
 
 def _told(model: Model, fetched: str, card: Mapping[str, Any]) -> Model:
     """The model, saying where it comes from."""
+    if model.stored_bytes is None:
+        fetched = f"{CONFIGURATION} {fetched}"
     source = "; ".join(filter(None, [model.source, fetched]))
     return model._replace(source=source, fetched=fetched, card=card)
 

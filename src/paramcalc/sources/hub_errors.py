@@ -144,7 +144,8 @@ def broken(error: BaseException, host: str) -> BrokenError:
     """A failed connection, by what lies at the root of it."""
     chain = list(_chain(error))
     names = " ".join(type(one).__name__ for one in chain)
-    message, hint, may_pass = f"the connection to {host} breaks off", OFFLINE_HINT, True
+    message, may_pass = f"the connection to {host} breaks off", True
+    hint: str | None = OFFLINE_HINT
     if "Proxy" in names:
         message, may_pass = f"the proxy on the way to {host} does not answer", False
         hint = "the environment names it: HTTPS_PROXY, HTTP_PROXY, NO_PROXY"
@@ -155,6 +156,9 @@ def broken(error: BaseException, host: str) -> BrokenError:
         message, may_pass = f"no address for {host}: there may be no network", False
     elif any(isinstance(one, ConnectionRefusedError) for one in chain):
         message, may_pass = f"{host} does not take connections", False
+    elif "InvalidURL" in names or type(chain[-1]) is ValueError:
+        # requests looks at where a redirect leads although it is not to follow it.
+        message, hint, may_pass = f"{host} redirects to no address that can be used", None, False
     elif "ConnectTimeout" in names:
         message, may_pass = f"{host} cannot be reached", False
     elif "Timeout" in names:

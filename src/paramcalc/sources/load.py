@@ -10,7 +10,7 @@ from typing import Any
 from paramcalc.catalogue.architectures import find_spec, placed
 from paramcalc.catalogue.files import is_file, is_folder, read_standard_input, read_text
 from paramcalc.catalogue.models import MODELS, nearest_dense
-from paramcalc.catalogue.table import Entry
+from paramcalc.catalogue.table import Entry, normal
 from paramcalc.core.model import REPORTED, Model
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import AS_IT_STANDS, Reading, build
@@ -128,11 +128,21 @@ def _from_hub(target: str, reading: Reading, like: str | None) -> Model | None:
         if target.endswith(_FILE_ENDINGS):
             return None
         entry = MODELS.find(target, prefixes=False)
-        if entry is not None:
+        if entry is not None and _is_called(entry, target):
             return _with_like(from_entry(entry, reading), like)
     from paramcalc.sources.hub import model_from_hub
 
     return _with_like(model_from_hub(found, reading), like)
+
+
+def _is_called(entry: Entry, hub_id: str) -> bool:
+    """The entry has this hub id; another organisation's model of the same name is another one."""
+    names = [entry.name, entry.card.get("hub"), *(entry.card.get("aliases") or ())]
+    return _spelled(hub_id) in [_spelled(str(name)) for name in names]
+
+
+def _spelled(hub_id: str) -> list[str]:
+    return [normal(part) for part in hub_id.split("/")]
 
 
 def _at_home(target: str) -> Path:
