@@ -71,7 +71,7 @@ class Table:
         """Names of all entries, in the order of the file."""
         return list(dict.fromkeys(name for _, text in self.texts for name in headings(text)))
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str, *, prefixes: bool = True) -> Entry | None:
         """By name, by alias or hub id, each in any spelling, or by a unique beginning."""
         if re.fullmatch(_NAME, name):
             for path, text in self.texts:
@@ -80,9 +80,9 @@ class Table:
         wanted = normal(name)
         found = (
             self._listed(wanted)
-            or (self.listed is None and _aliases(self.texts).get(name))
+            or (_aliases(self.texts).get(name) if self.listed is None else None)
             or self.spellings().get(wanted)
-            or self._by_prefix(wanted)
+            or (self._by_prefix(wanted) if prefixes else None)
         )
         return _entry(found[0], read_cached(found[0]), found[1]) if found else None
 

@@ -22,13 +22,16 @@ COMMANDS = {
 }
 EPILOG = """\
 MODEL is a catalogue name, a bare size (70b), a layer spec, a config.json or its folder, a
-safetensors or GGUF checkpoint, or - for standard input.
+safetensors or GGUF checkpoint, - for standard input, or a hub id: org/name, org/name@revision,
+org/name:file.gguf. Only a hub id that the catalogue does not have uses the network (with
+paramcalc[hub] installed); headers are fetched, never weights.
 
 Exit codes: 0 answered, 1 answered and the answer is no, 2 could not answer, 70 a bug,
 130 interrupted, 141 the reader of the output went away.
 
 Environment: NO_COLOR, FORCE_COLOR, COLUMNS, TERM; PARAMCALC_DATA names a folder with data files
 of your own (models.yaml, hardware.yaml, architectures/…), looked at before the shipped ones.
+Of a hub id: HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE, HF_HUB_CACHE, HF_HUB_DOWNLOAD_TIMEOUT.
 """
 
 

@@ -52,6 +52,10 @@ def _dispatch(arguments: list[str]) -> int:
     if _COMPLETION in os.environ:
         command(completing=True)(prog_name="paramcalc")
         return OK
+    if any("/" in argument for argument in arguments):
+        from paramcalc.cli.progress import watched  # only where there may be files to wait for
+
+        watched()
     root = command()
     with root.make_context("paramcalc", arguments) as context:
         result = root.invoke(context)

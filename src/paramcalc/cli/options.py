@@ -15,7 +15,7 @@ ModelArgument = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="A name, a size (70b), a spec, a config.json, a checkpoint, or -.",
+        help="A name, a size (70b), a hub id, a spec, a config.json, a checkpoint, or -.",
         autocompletion=models,
         show_default=False,
     ),

@@ -196,6 +196,8 @@ class Model(NamedTuple):
     """Parameters of the layers that predict further tokens, if they are counted."""
     assumed: str | None = None
     """The ``model_type`` that nobody knows, where another architecture is assumed for it."""
+    fetched: str | None = None
+    """From where its files were fetched, if they do not lie here."""
 
     @property
     def parameters(self) -> Parameters:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramcalc.core.model import Model
-from paramcalc.report.count import heading, reported_text
+from paramcalc.report.count import fetched, heading, reported_text
 from paramcalc.report.page import (
     BYTES,
     COUNT,
@@ -116,7 +116,7 @@ def compare_page(
             title = name.removesuffix("_bytes").replace("_", " ")
             shown = {f"{n}": spell(Column("", "", kind), v, gib=gib) for n, v in enumerate(found)}
             rows.append(Row({"fact": title, **shown}))
-    return Page("", [Table(columns, rows)], data=flat(data))
+    return Page("", [Table(columns, rows)], data=flat(data), notes=fetched(*models))
 
 
 def _is_number(values: Sequence[Any]) -> bool:

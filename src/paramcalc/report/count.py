@@ -210,6 +210,11 @@ def assumed(model: Model) -> list[str]:
     return [f"{unknown}; counted as {model.architecture}, which was assumed (estimated)"]
 
 
+def fetched(*models: Model) -> list[str]:
+    """From where the files of models were fetched that do not lie here."""
+    return [f"{model.name}: {model.fetched}" for model in models if model.fetched]
+
+
 def _notes(model: Model) -> list[str]:
     notes = assumed(model)
     published = model.card.get("published")

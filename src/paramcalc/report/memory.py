@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
 from paramcalc.report.count import assumed as about_architecture
-from paramcalc.report.count import heading, reported_text
+from paramcalc.report.count import fetched, heading, reported_text
 from paramcalc.report.page import BYTES, NAME, RANGE, RATIO, Column, Page, Row, Table, flat
 from paramcalc.report.records import memory_row
 from paramcalc.units import plural
@@ -89,4 +89,4 @@ def notes(model: Model, assumed: Assumptions) -> list[str]:
             f"{plural(assumed.context_tokens, 'token')} are more than the "
             f"{model.context:,} that {model.name} is published for"
         )
-    return found
+    return [*found, *fetched(model)]

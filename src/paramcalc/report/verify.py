@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from paramcalc.core.difference import EXTRA, MISSING, Difference
 from paramcalc.core.model import Model
+from paramcalc.report.count import fetched
 from paramcalc.report.page import COUNT, NAME, TEXT, Column, Page, Row, Table
 from paramcalc.report.records import Record, identity, parameters
 from paramcalc.units import plural
@@ -58,6 +59,7 @@ def page(model: Model, other: Model, found: Sequence[Difference]) -> Page:
         heading=f"{model.name} · held against {other.name}",
         tables=[Table(columns, rows)] if rows else [],
         lines=[_count(one) for one in (model, other)],
+        notes=fetched(model, other),
         verdict=(_verdict(model, found), not found),
     )
 

@@ -1,43 +1,66 @@
-"""A checkpoint by its path: which reader takes it. Weights themselves are never read."""
+"""A checkpoint by its place: which reader takes it. Weights themselves are never read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from paramcalc.catalogue.files import is_folder
+from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.configuration import Reading
-from paramcalc.sources.folder import CONFIGURATION, names_in
+from paramcalc.sources.configuration import Reading, model_from_configuration
+from paramcalc.sources.folder import CONFIGURATION, Folder, LocalFolder, text_in
 
 GGUF = ".gguf"
 PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 PICKLE_INDEX = ".bin.index.json"
+ENDINGS = (".safetensors", ".safetensors.index.json", GGUF, *PICKLES, PICKLE_INDEX)
 
 
 def model_from_path(path: Path, reading: Reading) -> Model | None:
     """The model in a file or a folder; None for a folder that holds no weights."""
     name = shorten(str(path), 200)
     if is_folder(path):
-        return _from_folder(path, name, reading)
-    if path.name.endswith(PICKLE_INDEX):
+        return model_in(LocalFolder(path), name, reading)
+    return model_from_file(LocalFolder(path.parent, path.name), path.name, name, reading)
+
+
+def model_from_file(folder: Folder, file: str, name: str, reading: Reading) -> Model:
+    """The model in one file, or in all the files that an index names."""
+    if file.endswith(PICKLE_INDEX):
         raise _only_names(name)
-    if path.name.endswith(PICKLES):
+    if file.endswith(PICKLES):
         raise _pickle(name)
-    if path.name.endswith(GGUF):
+    if file.endswith(GGUF):
         from paramcalc.sources.gguf_model import model_from_gguf
 
-        return model_from_gguf(path, name, reading)
+        return model_from_gguf(folder, file, name, reading)
     from paramcalc.sources import shards
     from paramcalc.sources.stored import model_from_checkpoint
 
-    index = path.name.endswith(shards.INDEX_ENDING)
-    found = shards.from_index(path) if index else shards.from_file(path)
+    index = file.endswith(shards.INDEX_ENDING)
+    found = (shards.from_index if index else shards.from_file)(folder, file)
     return model_from_checkpoint(found, name, reading)
 
 
-def _from_folder(folder: Path, name: str, reading: Reading) -> Model | None:
-    names = names_in(folder)
+def model_at(folder: Folder, file: str | None, name: str, reading: Reading) -> Model:
+    """The model in a file of a folder, or in the folder: its weights, or its configuration."""
+    if file is not None and file.endswith(ENDINGS):
+        return model_from_file(folder, file, name, reading)
+    if file is None:
+        model = model_in(folder, name, reading)
+        if model is not None:
+            return model
+        if not folder.holds(CONFIGURATION):
+            raise ParamcalcError(f"`{folder.label}` has neither a checkpoint nor a {CONFIGURATION}")
+    text = text_in(folder, file or CONFIGURATION)
+    configuration = parse_json(text, shorten(folder.called(file or CONFIGURATION), 200))
+    return model_from_configuration(configuration, name, reading)
+
+
+def model_in(folder: Folder, name: str, reading: Reading) -> Model | None:
+    """The model in a folder; None if it holds no weights."""
+    names = folder.names()
     if any(file.endswith(".safetensors") for file in names):
         from paramcalc.sources import shards
         from paramcalc.sources.stored import model_from_checkpoint
@@ -49,10 +72,10 @@ def _from_folder(folder: Path, name: str, reading: Reading) -> Model | None:
         from paramcalc.sources.gguf_model import model_from_gguf
         from paramcalc.sources.gguf_parts import first_of
 
-        return model_from_gguf(first_of(folder, files), name, reading)
+        return model_from_gguf(folder, first_of(folder, files), name, reading)
     pickles = [file for file in names if file.endswith(PICKLES)]
     if pickles and CONFIGURATION not in names:
-        raise _pickle(shorten(str(folder / pickles[0]), 200))
+        raise _pickle(shorten(folder.called(pickles[0]), 200))
     return None
 
 

@@ -6,16 +6,14 @@ Source: ggml-org/ggml, docs/gguf.md and src/gguf.cpp.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from math import prod
-from pathlib import Path
 from struct import Struct
 from struct import error as StructError  # noqa: N812, an exception is a class
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from paramcalc.catalogue.files import opened
 from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.folder import Content, Folder
 from paramcalc.sources.tensor_names import checked_name
 
 MAGIC = b"GGUF"
@@ -64,12 +62,12 @@ class Header(NamedTuple):
     alignment: int
 
 
-def read_header(path: Path) -> Header:
+def read_header(folder: Folder, file: str) -> Header:
     """The header of a file; raises `ParamcalcError` for whatever is wrong with it."""
-    name = shorten(path.name, 100)
-    with opened(path) as file:
+    name = shorten(file, 100)
+    with folder.opened(file) as content:
         try:
-            return _header(name, _Cursor(file))
+            return _header(name, _Cursor(content))
         except ParamcalcError as error:
             first = error.problems[0]
             raise ParamcalcError(f"`{name}`: {first.message}", first.hint) from None
@@ -145,9 +143,9 @@ def _tensor(cursor: _Cursor, name: str) -> Described:
 class _Cursor:
     """Where the reader stands in a file; a piece of the file is held in memory."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Content) -> None:
         self.file = file
-        self.size = os.fstat(file.fileno()).st_size
+        self.size = file.size
         self.begin = 0
         """Where in the file the piece begins."""
         self.piece = b""
@@ -191,8 +189,7 @@ class _Cursor:
         """Stand at a position of the file, with a new piece from there on."""
         if position > MOST_HEADER_BYTES:
             raise ParamcalcError(f"the header is longer than {MOST_HEADER_BYTES:,} bytes")
-        self.file.seek(position)
-        self.piece = self.file.read(max(count, _CHUNK))
+        self.piece = self.file.at(position, max(count, _CHUNK))
         self.begin, self.at = position, 0
         if len(self.piece) < count:
             raise _broken_off(self.size)

@@ -7,7 +7,6 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from itertools import pairwise
 from math import prod
-from pathlib import Path
 from typing import Any
 
 from paramcalc.catalogue.rules import rules
@@ -16,6 +15,7 @@ from paramcalc.core.grouping import StoredTensor, grouped, template_of
 from paramcalc.core.model import Embeddings, Model, TensorGroup, Tied
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import Reading
+from paramcalc.sources.folder import Folder
 from paramcalc.sources.gguf import Described, Header
 from paramcalc.sources.gguf_caches import FILE, caches_of
 from paramcalc.sources.gguf_parts import read_parts
@@ -25,11 +25,11 @@ from paramcalc.units import MOST_TOKENS
 TABLE, HEAD = "token_embd.weight", "output.weight"
 
 
-def model_from_gguf(path: Path, name: str, reading: Reading) -> Model:
+def model_from_gguf(folder: Folder, file: str, name: str, reading: Reading) -> Model:
     """The model in a file, or in all the parts of one."""
     if reading.overrides:
         raise ParamcalcError("a checkpoint holds the tensors themselves: there is no key to set")
-    headers = read_parts(path)
+    headers = read_parts(folder, file)
     metadata = headers[0].metadata
     tensors = [tensor for header in headers for tensor in _stored(header)]
     if not tensors:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
+from functools import partial
 from typing import Any
 
-from paramcalc.catalogue.files import is_file
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.folder import inside
+from paramcalc.sources.folder import Folder
 from paramcalc.sources.gguf import Header, read_header
 
 MOST_PARTS = 1_000
@@ -18,16 +17,30 @@ MOST_TENSORS = 20_000
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>[0-9]{5})-of-(?P<count>[0-9]{5})\.gguf")
 
 
-def first_of(folder: Path, files: list[str]) -> Path:
+def first_of(folder: Folder, files: list[str]) -> str:
     """The model in a folder: its only GGUF file, or the first part of its only one in parts."""
-    models = sorted({_first(file) for file in files})
+    models = list(models_among(dict.fromkeys(files)))
     if len(models) > 1:
         listed = ", ".join(f"`{shorten(name)}`" for name in models[:3])
         raise ParamcalcError(
-            f"`{shorten(str(folder), 200)}` holds {len(models):,} models: {listed} …",
+            f"`{folder.label}` holds {len(models):,} models: {listed} …",
             "name the one that is meant",
         )
-    return inside(folder, models[0])
+    return models[0]
+
+
+def models_among(files: Mapping[str, int | None]) -> dict[str, int | None]:
+    """The models that GGUF files are, by the first part of each; with the bytes of all its parts.
+
+    >>> models_among({"a-00001-of-00002.gguf": 5, "a-00002-of-00002.gguf": 3, "b.gguf": None})
+    {'a-00001-of-00002.gguf': 8, 'b.gguf': None}
+    """
+    found: dict[str, int | None] = {}
+    for file in sorted(files):
+        first, size = _first(file), files[file]
+        before = found.get(first, 0)
+        found[first] = None if size is None or before is None else before + size
+    return found
 
 
 def _first(file: str) -> str:
@@ -35,11 +48,11 @@ def _first(file: str) -> str:
     return f"{part['stem']}-00001-of-{part['count']}.gguf" if part else file
 
 
-def read_parts(path: Path) -> list[Header]:
+def read_parts(folder: Folder, file: str) -> list[Header]:
     """The headers of all parts of a model; the first one has its metadata."""
-    part = _PART.fullmatch(path.name)
+    part = _PART.fullmatch(file)
     if part is None or int(part["count"]) < 2:
-        header = read_header(path)
+        header = next(folder.each([file], partial(read_header, folder)))
         if _number(header.metadata, "split.count") > 1:
             raise ParamcalcError(
                 f"`{header.file}` is one of {_number(header.metadata, 'split.count'):,} parts",
@@ -48,20 +61,15 @@ def read_parts(path: Path) -> list[Header]:
         return [header]
     count = int(part["count"])
     if count > MOST_PARTS:
-        raise ParamcalcError(f"`{shorten(path.name, 100)}` would have {count:,} parts")
+        raise ParamcalcError(f"`{shorten(file, 100)}` would have {count:,} parts")
     names = [f"{part['stem']}-{n:05}-of-{count:05}.gguf" for n in range(1, count + 1)]
-    missing = [name for name in names if not is_file(path.parent / name)]
+    missing = [name for name in names if not folder.holds(name)]
     if missing:
         raise ParamcalcError(
             f"of {count:,} parts {len(missing):,} are missing: `{shorten(missing[0], 100)}` …",
             "all parts must lie in one folder",
         )
-    return _checked([read_header(_place(path, name)) for name in names])
-
-
-def _place(path: Path, name: str) -> Path:
-    """The file that was named may be a link to anywhere; its neighbours may not."""
-    return path if name == path.name else inside(path.parent, name)
+    return _checked(list(folder.each(names, partial(read_header, folder))))
 
 
 def _checked(headers: list[Header]) -> list[Header]:

@@ -10,7 +10,7 @@ from typing import Any
 from paramcalc.catalogue.architectures import find_spec, placed
 from paramcalc.catalogue.files import is_file, is_folder, read_standard_input, read_text
 from paramcalc.catalogue.models import MODELS, nearest_dense
-from paramcalc.catalogue.table import Entry
+from paramcalc.catalogue.table import Entry, normal
 from paramcalc.core.model import REPORTED, Model
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import AS_IT_STANDS, Reading, build
@@ -38,7 +38,11 @@ def load(
     tied: bool | None = None,
     ignore: Sequence[str] = (),
 ) -> Model:
-    """The model for a catalogue name, a bare size, a path, ``-``, a dictionary, or a live module.
+    """The model for a catalogue name, a bare size, a path, ``-``, a hub id, a dictionary, or a
+    live module.
+
+    A hub id that the catalogue does not have (``org/name``, ``org/name@revision:file``) is the only
+    one that needs a network, and the extra ``paramcalc[hub]``.
 
     ``overrides`` set single keys of the configuration. ``like`` names the model whose cache a
     bare size takes (without it, that of the nearest catalogued dense model). ``symbolic`` keeps
@@ -97,6 +101,8 @@ def _from_text(target: str, reading: Reading, like: str | None = None) -> Model:
     size = parse_count(target)
     if size is not None:
         return _of_size(target, size, reading, like)
+    if "/" in target and (model := _from_hub(target, reading, like)):
+        return model
     if target.endswith(_FILE_ENDINGS) or target.startswith((".", "/", "~")):
         return _from_path(_at_home(target), reading)
     entry = MODELS.find(target)
@@ -105,6 +111,38 @@ def _from_text(target: str, reading: Reading, like: str | None = None) -> Model:
     if target and (is_file(Path(target)) or is_folder(Path(target))):
         return _from_path(Path(target), reading)
     raise unknown_name(target)
+
+
+def _from_hub(target: str, reading: Reading, like: str | None) -> Model | None:
+    """The model of a hub id; None if it is none, or a path.
+
+    One that the catalogue has needs no network, unless a revision or a file of it is asked for.
+    """
+    from paramcalc.sources.hub_id import parse_hub_id
+
+    found = parse_hub_id(target)
+    path = Path(target)
+    if found is None or is_file(path) or is_folder(path):
+        return None
+    if not found.is_explicit:
+        if target.endswith(_FILE_ENDINGS):
+            return None
+        entry = MODELS.find(target, prefixes=False)
+        if entry is not None and _is_called(entry, target):
+            return _with_like(from_entry(entry, reading), like)
+    from paramcalc.sources.hub import model_from_hub
+
+    return _with_like(model_from_hub(found, reading), like)
+
+
+def _is_called(entry: Entry, hub_id: str) -> bool:
+    """The entry has this hub id; another organisation's model of the same name is another one."""
+    names = [entry.name, entry.card.get("hub"), *(entry.card.get("aliases") or ())]
+    return _spelled(hub_id) in [_spelled(str(name)) for name in names]
+
+
+def _spelled(hub_id: str) -> list[str]:
+    return [normal(part) for part in hub_id.split("/")]
 
 
 def _at_home(target: str) -> Path:

@@ -8,16 +8,14 @@ Source: huggingface/safetensors, README (Format) and safetensors/src/tensor.rs.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 from math import prod
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from paramcalc.catalogue.files import opened
 from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources.folder import Content, Folder
 from paramcalc.sources.tensor_names import checked_name
 
 LARGEST_HEADER = 100_000_000
@@ -68,11 +66,11 @@ class Stored(NamedTuple):
     """Bytes."""
 
 
-def read_header(path: Path) -> list[Stored]:
+def read_header(folder: Folder, file: str) -> list[Stored]:
     """The tensors of a file, in the order of their data; raises `ParamcalcError` for any lie."""
-    name = shorten(path.name, 100)
-    with opened(path) as file:
-        header, data_size = _header(file, name)
+    name = shorten(file, 100)
+    with folder.opened(file) as content:
+        header, data_size = _header(content, name)
     try:
         return list(_tensors(header, data_size))
     except ParamcalcError as error:
@@ -80,10 +78,10 @@ def read_header(path: Path) -> list[Stored]:
         raise ParamcalcError(f"`{name}`: {first.message}", first.hint) from None
 
 
-def _header(file: BinaryIO, name: str) -> tuple[bytes, int]:
+def _header(file: Content, name: str) -> tuple[bytes, int]:
     """The bytes of the header, and how many bytes of data follow."""
-    size = os.fstat(file.fileno()).st_size
-    start = file.read(8)
+    size = file.size
+    start = file.at(0, 8)
     if len(start) < 8:
         raise ParamcalcError(f"`{name}` is too short for a safetensors file: {size:,} bytes")
     length = int.from_bytes(start, "little")
@@ -99,7 +97,7 @@ def _header(file: BinaryIO, name: str) -> tuple[bytes, int]:
         )
     if length > MOST_HEADER_BYTES:
         raise ParamcalcError(f"`{name}` has a header of {length:,} bytes, too large to look at")
-    header = file.read(length)
+    header = file.at(8, length)
     if len(header) < length:
         raise ParamcalcError(f"`{name}` breaks off in its header")
     return header, size - 8 - length

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from paramcalc.catalogue.files import is_file
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.folder import inside, names_in, read_index
+from paramcalc.sources.folder import Folder, read_index
 from paramcalc.sources.safetensors import Stored, read_header
 
 ENDING = ".safetensors"
@@ -24,33 +23,34 @@ _PART = re.compile(r"(.*-)([0-9]{2,6})(-of-)([0-9]{2,6})(\.safetensors)")
 class Checkpoint(NamedTuple):
     """Where the tensors come from, and they themselves, read one file after the other."""
 
-    folder: Path
+    folder: Folder
     description: str
     tensors: Iterator[Stored]
     is_part: bool = False
     """One of several files: not the whole model."""
 
 
-def from_file(path: Path) -> Checkpoint:
+def from_file(folder: Folder, file: str) -> Checkpoint:
     """One file as it stands."""
-    part = _PART.fullmatch(path.name)
-    name = shorten(path.name, 100)
+    part = _PART.fullmatch(file)
+    name = shorten(file, 100)
     is_part = part is not None and int(part[4]) > 1
     said = f"{name}, one of {int(part[4])} parts" if part is not None and is_part else name
-    return Checkpoint(path.parent, said, iter(read_header(path)), is_part)
+    (tensors,) = folder.each([file], partial(read_header, folder))
+    return Checkpoint(folder, said, iter(tensors), is_part)
 
 
-def from_index(path: Path) -> Checkpoint:
+def from_index(folder: Folder, file: str) -> Checkpoint:
     """All the shards that an index names."""
-    files = read_index(path)
+    files = read_index(folder, file)
     shards = list(dict.fromkeys(files.values()))
     if len(shards) > MOST_SHARDS:
-        raise ParamcalcError(f"`{shorten(path.name, 100)}` names {len(shards):,} files")
-    said = f"{shorten(path.name, 100)} and its {len(shards):,} files"
-    return Checkpoint(path.parent, said, _indexed(path.parent, files, shards))
+        raise ParamcalcError(f"`{shorten(file, 100)}` names {len(shards):,} files")
+    said = f"{shorten(file, 100)} and its {len(shards):,} files"
+    return Checkpoint(folder, said, _indexed(folder, files, shards))
 
 
-def _indexed(folder: Path, files: Mapping[str, str], shards: Iterable[str]) -> Iterator[Stored]:
+def _indexed(folder: Folder, files: Mapping[str, str], shards: Sequence[str]) -> Iterator[Stored]:
     """The tensors of the shards, each where the index says."""
     count = 0
     for tensor in _of_files(folder, shards):
@@ -70,33 +70,38 @@ def _indexed(folder: Path, files: Mapping[str, str], shards: Iterable[str]) -> I
         )
 
 
-def _of_files(folder: Path, shards: Iterable[str]) -> Iterator[tuple[str, Stored]]:
-    for shard in shards:
-        path = inside(folder, shard)
-        if not shard.endswith(ENDING):
-            raise ParamcalcError(f"`{shorten(shard, 100)}` is no safetensors file")
-        if not is_file(path):
-            raise ParamcalcError(
-                f"`{shorten(shard, 100)}` is missing", "the download may be incomplete"
-            )
-        yield from ((shard, stored) for stored in read_header(path))
+def _of_files(folder: Folder, shards: Sequence[str]) -> Iterator[tuple[str, Stored]]:
+    # In this order: what reads them learns that no more are wanted.
+    for tensors, shard in zip(folder.each(shards, partial(_of_shard, folder)), shards):
+        yield from ((shard, stored) for stored in tensors)
 
 
-def from_folder(folder: Path) -> Checkpoint | None:
+def _of_shard(folder: Folder, shard: str) -> list[Stored]:
+    is_there = folder.holds(shard)
+    if not shard.endswith(ENDING):
+        raise ParamcalcError(f"`{shorten(shard, 100)}` is no safetensors file")
+    if not is_there:
+        raise ParamcalcError(
+            f"`{shorten(shard, 100)}` is missing", "the download may be incomplete"
+        )
+    return read_header(folder, shard)
+
+
+def from_folder(folder: Folder) -> Checkpoint | None:
     """The checkpoint in a folder: its index, its only file, or all parts of one; None if none."""
-    names = names_in(folder)
+    names = folder.names()
     indexes = [name for name in names if name.endswith(INDEX_ENDING)]
     files = [name for name in names if name.endswith(ENDING)]
     chosen = _one_of(indexes, USUAL_NAME + INDEX_ENDING) or _one_of(files, USUAL_NAME + ENDING)
     if chosen:
-        return (from_index if chosen in indexes else from_file)(inside(folder, chosen))
+        return (from_index if chosen in indexes else from_file)(folder, chosen)
     parts = _parts(files)
     if not files:
         return None
     if parts is None or indexes:
         listed = ", ".join(f"`{shorten(name)}`" for name in (indexes or files)[:3])
         raise ParamcalcError(
-            f"`{shorten(str(folder), 200)}` holds several checkpoints: {listed} …",
+            f"`{folder.label}` holds several checkpoints: {listed} …",
             "name the one that is meant",
         )
     said = f"{len(parts):,} files `{shorten(parts[0])}` …"
