@@ -56,6 +56,7 @@ VALIDATION = {
     "catalogue/schemas.py",
     "report/document_parts.py",
     "report/documents.py",
+    "catalogue/precision_schemas.py",
 }
 FOR_VALIDATION = {"pydantic", "pydantic_core"}
 
