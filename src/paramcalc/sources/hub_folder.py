@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources import hub_library
 from paramcalc.sources.folder import Content, LocalFolder, check_plain
 from paramcalc.sources.hub_client import Client
 from paramcalc.sources.hub_errors import Subject
@@ -35,10 +36,7 @@ class Repository(NamedTuple):
 
     def cached(self, path: str) -> Path | None:
         """A file of this very revision that was downloaded before."""
-        from huggingface_hub import try_to_load_from_cache
-
-        found = try_to_load_from_cache(self.name, path, revision=self.commit)
-        return Path(found) if isinstance(found, str) else None
+        return hub_library.downloaded(self.name, path, self.commit)
 
 
 class _RemoteContent:
