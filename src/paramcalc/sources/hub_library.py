@@ -1,6 +1,6 @@
 """What is taken from ``huggingface_hub``: the only module that knows the package.
 
-It is an optional extra and takes a quarter of a second to load, so it is loaded when a hub is asked.
+It is an optional extra and takes a quarter of a second to load: it is loaded when a hub is asked.
 """
 
 from __future__ import annotations
