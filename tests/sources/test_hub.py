@@ -509,6 +509,11 @@ def test_servers_that_send_all(hub: Hub, tmp_path: Path) -> None:
     hub.add(ORG, tmp_path / "x")
     hub.faults[""] = [server.whole]
     assert paramcalc.load(ORG).parameters.total == 20
+    # An index is longer than what is asked for of weights at first.
+    long = json.dumps({"metadata": {"a": "x" * 500_000}, "weight_map": {"a.weight": WEIGHTS}})
+    hub.files[ORG]["model.safetensors.index.json"] = long.encode()
+    assert paramcalc.load(ORG).parameters.total == 20
+    del hub.files[ORG]["model.safetensors.index.json"]
     hub.files[ORG][WEIGHTS] = Sparse(b"", 50_000_000)
     assert "sends all of `model.safetensors`" in refused()
 
