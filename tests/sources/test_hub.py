@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -299,13 +300,13 @@ def test_a_part_of_a_hub_id_is_not_taken_for_a_catalogued_one() -> None:
     assert "`llama-3.1-8b`" in refused("meta-llama/Llama-3.1-8")
 
 
-@pytest.mark.usefixtures("model")
 @pytest.mark.usefixtures("hub")
 @pytest.mark.parametrize("target", ["llama-3.1/8b", "someone/Llama-3.1-8B", "llama/3.1-8b"])
 def test_a_model_of_somebody_else_is_another_one(target: str) -> None:
     assert f"no model named `{target}` on" in refused(target)
 
 
+@pytest.mark.usefixtures("model")
 def test_a_path_is_a_path(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "org").mkdir()
     (tmp_path / "here").rename(tmp_path / ORG)
@@ -352,10 +353,12 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", fake)
-    assert refused("org/name@v2") == (
+    assert refused("org/name@v2").startswith(
         "`org/name@v2` is not in the catalogue; asking a hub for it takes huggingface_hub\n"
         "hint: install it: pip install 'paramcalc[hub]'"
     )
+    near = "near it in the catalogue: `llama-3.1-8b`"
+    assert near in refused("meta-llama/Llama-3.1-8")
 
 
 # --- refusals -------------------------------------------------------------------------------------
@@ -506,6 +509,11 @@ def test_servers_that_send_all(hub: Hub, tmp_path: Path) -> None:
     hub.add(ORG, tmp_path / "x")
     hub.faults[""] = [server.whole]
     assert paramcalc.load(ORG).parameters.total == 20
+    # An index is longer than what is asked for of weights at first.
+    long = json.dumps({"metadata": {"a": "x" * 500_000}, "weight_map": {"a.weight": WEIGHTS}})
+    hub.files[ORG]["model.safetensors.index.json"] = long.encode()
+    assert paramcalc.load(ORG).parameters.total == 20
+    del hub.files[ORG]["model.safetensors.index.json"]
     hub.files[ORG][WEIGHTS] = Sparse(b"", 50_000_000)
     assert "sends all of `model.safetensors`" in refused()
 
@@ -519,6 +527,10 @@ def test_servers_that_send_all(hub: Hub, tmp_path: Path) -> None:
         (b'{"sha": "../../x"}', "answers, but not as a hub does"),
         (b'{"sha": "' + COMMIT.encode() + b'", "siblings": 7}', "neither a checkpoint"),
         (b'{"sha": "' + COMMIT.encode() + b'", "siblings": [7, {"rfilename": 7}]}', "neither"),
+        (
+            b'{"sha": "' + COMMIT.encode() + b'", "siblings": [{"rfilename": "../../a.gguf"}]}',
+            "neither",
+        ),
         (b"{" + b" " * 16_000_000 + b"}", "is over 16,000,000 bytes"),
     ],
 )
@@ -746,6 +758,42 @@ def test_the_environment_is_heeded(hub: Hub, model: paramcalc.Model, tmp_path: P
     assert f"{hub.url()}/{ORG}" in result["source"]
     assert hub.asked[0].headers["authorization"] == f"Bearer {hub.token}"
     assert not list((tmp_path / "home").rglob("*"))  # nothing is written
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a terminal")
+def test_a_bar_for_whoever_waits(hub: Hub, tmp_path: Path) -> None:
+    many(hub, 30)
+    command = [sys.executable, "-m", "paramcalc", "count", ORG]
+    terminal, ours = os.openpty()
+    try:
+        told = environment(hub, tmp_path, TERM="xterm")
+        done = subprocess.run(
+            command, env=told, stdout=subprocess.PIPE, stderr=ours, check=False, timeout=60
+        )
+        shown = os.read(terminal, 1 << 16).decode()
+    finally:
+        os.close(terminal)
+        os.close(ours)
+    assert done.returncode == 0
+    assert "reading headers" in shown
+    assert "/30" in shown
+    assert b"reading" not in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs signals")
+def test_an_interrupt_is_heeded_at_once(hub: Hub, tmp_path: Path) -> None:
+    many(hub, 30)
+    hub.faults[".safetensors"] = [server.silent]
+    told = environment(hub, tmp_path, HF_HUB_DOWNLOAD_TIMEOUT="30")
+    command = [sys.executable, "-m", "paramcalc", "count", ORG]
+    with subprocess.Popen(command, env=told, stderr=subprocess.PIPE) as process:
+        while len(hub.asked) < 5:
+            time.sleep(0.01)
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+    assert time.monotonic() - start < 5
 
 
 def test_a_catalogued_hub_id_loads_no_client() -> None:

@@ -20,6 +20,7 @@ from paramcalc.catalogue.files import decode, is_folder
 from paramcalc.catalogue.strict_json import parse_json
 from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.sources import hub_library
 from paramcalc.sources.checkpoint import model_at
 from paramcalc.sources.configuration import Reading
 from paramcalc.sources.folder import CONFIGURATION, MOST_FILES, Folder, LocalFolder
@@ -37,12 +38,14 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 def model_from_hub(hub_id: HubId, reading: Reading) -> Model:
     """The model in a repository; network unless ``HF_HUB_OFFLINE`` is set."""
-    constants = _library(hub_id)
+    constants = hub_library.constants(hub_id)
     if constants.HF_HUB_OFFLINE:
         return _downloaded(hub_id, Path(constants.HF_HUB_CACHE), reading)
     limit = Limit()
     try:
-        client = Client(constants.ENDPOINT, _token(), constants.HF_HUB_DOWNLOAD_TIMEOUT, limit)
+        client = Client(
+            constants.ENDPOINT, hub_library.token(), constants.HF_HUB_DOWNLOAD_TIMEOUT, limit
+        )
         repository, card = _asked(client, hub_id)
         prefix, file = chosen(repository.files, hub_id)
         model = model_at(HubFolder(repository, prefix), file, str(hub_id), reading)
@@ -58,29 +61,6 @@ def _told(model: Model, fetched: str, card: Mapping[str, Any]) -> Model:
         fetched = f"{CONFIGURATION} {fetched}"
     source = "; ".join(filter(None, [model.source, fetched]))
     return model._replace(source=source, fetched=fetched, card=card)
-
-
-def _library(hub_id: HubId) -> Any:
-    """The constants of ``huggingface_hub``, or the error that tells how to install it."""
-    try:
-        from huggingface_hub import constants
-    except ImportError:
-        raise ParamcalcError(
-            f"`{hub_id}` is not in the catalogue; asking a hub for it takes huggingface_hub",
-            "install it: pip install 'paramcalc[hub]'",
-        ) from None
-    return constants
-
-
-def _token() -> str | None:
-    from huggingface_hub import constants, get_token
-
-    if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN:
-        return None
-    token: str | None = get_token()
-    if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise ParamcalcError("the token in use is none: it has blanks or letters that no token has")
-    return token or None
 
 
 def _asked(client: Client, hub_id: HubId) -> tuple[Repository, Mapping[str, Any]]:
@@ -117,9 +97,15 @@ def _files(siblings: Any) -> dict[str, int | None]:
     found: dict[str, int | None] = {}
     for row in (row for row in rows if isinstance(row, Mapping)):
         path, size = row.get("rfilename"), row.get("size")
-        if isinstance(path, str) and path.isprintable() and 0 < len(path) <= 500:
+        if isinstance(path, str) and _is_path(path):
             found[path] = size if type(size) is int and size >= 0 else None
     return found
+
+
+def _is_path(text: str) -> bool:
+    """It leads to nowhere but into the repository."""
+    plain = text.isprintable() and len(text) <= 500 and "\\" not in text
+    return plain and not {"", ".", ".."} & set(text.split("/"))
 
 
 # --- without network -----------------------------------------------------------------------------

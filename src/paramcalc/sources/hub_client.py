@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 from paramcalc.errors import ParamcalcError
+from paramcalc.sources import hub_library
 from paramcalc.sources.hub_errors import BrokenError, Subject, broken, is_of_the_way, refused
 from paramcalc.sources.waiting import Limit
 
@@ -108,17 +109,14 @@ class Client:
     @contextmanager
     def _opened(self, url: str, wanted: str | None) -> Iterator[Answer]:
         """An answer whose body is still to come; it is dropped where the reading ends."""
-        from huggingface_hub.utils import get_session
-
         # Compressed bytes could unpack to any size, and a part of them is of no use.
-        headers = {"accept-encoding": "identity", "user-agent": _user_agent()}
+        headers = {"accept-encoding": "identity", "user-agent": hub_library.user_agent()}
         if wanted:
             headers["range"] = wanted
         if self.token and _origin(url) == _origin(self.endpoint):
             headers["authorization"] = f"Bearer {self.token}"
         try:
-            session: Any = get_session()
-            with _asked(session, url, headers, self.timeout) as answer:
+            with _asked(hub_library.session(), url, headers, self.timeout) as answer:
                 yield answer
         except (ParamcalcError, BrokenError):
             raise
@@ -147,7 +145,7 @@ class Client:
         if start or len(data) > count:
             raise _too_much(subject, count)
         length = got.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > len(data):
+        if length.isdecimal() and len(length) < 20 and int(length) > len(data):
             raise BrokenError(_cut(subject))
         return Part(data, len(data))
 
@@ -237,11 +235,3 @@ def host_of(url: str) -> str:
         return f"{parts.hostname}{port}" if parts.hostname else NOWHERE
     except ValueError:
         return NOWHERE
-
-
-def _user_agent() -> str:
-    import huggingface_hub
-
-    from paramcalc._version import __version__
-
-    return f"paramcalc/{__version__}; hf_hub/{huggingface_hub.__version__}"

@@ -111,14 +111,17 @@ def _gated(subject: Subject) -> ParamcalcError:
 
 
 def _not_found(subject: Subject) -> ParamcalcError:
-    near = [f"`{name}`" for name in MODELS.similar(subject.repository)]
-    near = near or [f"`{name}`" for name in MODELS.similar(subject.repository.partition("/")[2])]
     private = "" if subject.has_token else f"if it is a private one, {TOKEN_HINT}"
-    known = f"near it in the catalogue: {', '.join(near)}" if near else ""
     return ParamcalcError(
         f"no model named `{subject.repository}` on {subject.host}",
-        "; ".join(filter(None, [known, private])) or None,
+        "; ".join(filter(None, [near_in_catalogue(subject.repository), private])) or None,
     )
+
+
+def near_in_catalogue(repository: str) -> str:
+    """The catalogue's names that look most like this one, if any do."""
+    near = MODELS.similar(repository) or MODELS.similar(repository.partition("/")[2])
+    return f"near it in the catalogue: {', '.join(f'`{name}`' for name in near)}" if near else ""
 
 
 def _forbidden(status: int, subject: Subject) -> ParamcalcError:

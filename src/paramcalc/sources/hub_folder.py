@@ -9,7 +9,8 @@ from typing import NamedTuple, TypeVar
 from urllib.parse import quote
 
 from paramcalc.errors import ParamcalcError, shorten
-from paramcalc.sources.folder import Content, LocalFolder, check_plain
+from paramcalc.sources import hub_library
+from paramcalc.sources.folder import MOST_INDEX_BYTES, Content, LocalFolder, check_plain
 from paramcalc.sources.hub_client import Client
 from paramcalc.sources.hub_errors import Subject
 
@@ -35,10 +36,7 @@ class Repository(NamedTuple):
 
     def cached(self, path: str) -> Path | None:
         """A file of this very revision that was downloaded before."""
-        from huggingface_hub import try_to_load_from_cache
-
-        found = try_to_load_from_cache(self.name, path, revision=self.commit)
-        return Path(found) if isinstance(found, str) else None
+        return hub_library.downloaded(self.name, path, self.commit)
 
 
 class _RemoteContent:
@@ -48,7 +46,7 @@ class _RemoteContent:
         self.client = repository.client
         self.subject = repository.subject._replace(file=path)
         self.path = f"/{repository.name}/resolve/{repository.commit}/{quote(path)}"
-        self.ahead = FIRST_BYTES
+        self.ahead = _first_bytes(path, repository.files.get(path))
         self.begin, self.piece, self.size = 0, b"", -1
         self._fetch(0, 0)
 
@@ -64,7 +62,18 @@ class _RemoteContent:
         if self.size not in (-1, part.size):
             raise ParamcalcError(f"`{self.subject}` changes while it is read", "try again")
         self.begin, self.piece, self.size = position, part.data, part.size
-        self.ahead = min(4 * self.ahead, MOST_AHEAD_BYTES)
+        self.ahead = min(4 * max(self.ahead, FIRST_BYTES), MOST_AHEAD_BYTES)
+
+
+def _first_bytes(path: str, listed: int | None) -> int:
+    """How much to ask for at first. Text is wanted whole, and often sent whole whatever is asked.
+
+    >>> _first_bytes("model.safetensors", 5_000_000_000), _first_bytes("config.json", 700)
+    (131072, 700)
+    """
+    if not path.endswith(".json") or (listed or 0) > MOST_INDEX_BYTES:
+        return FIRST_BYTES
+    return MOST_INDEX_BYTES if listed is None else max(1, listed)
 
 
 class HubFolder(NamedTuple):
