@@ -257,7 +257,11 @@ def _at(error: ParamcalcError, *path: str) -> Iterator[Problem]:
 
 
 def _unknown_keys(name: str, spec: Spec, configuration: Mapping[str, Any]) -> Iterator[Problem]:
-    known = [word for field in spec.fields.values() for word in (field.name, *field.aliases)]
+    specs = [spec]
+    # Of a part whose keys may stand among those of the whole they count, too.
+    specs += [find_spec(f.nested) for f in spec.fields.values() if f.nested and f.flat]
+    fields = [field for each in specs for field in each.fields.values()]
+    known = [word for field in fields for word in (field.name, *field.aliases)]
     for key in configuration:
         if key not in known:
             message = f"`{spec.name}` has no configuration key `{shorten(key)}`"

@@ -89,6 +89,10 @@ class FieldOptions(Strict):
     """Other keys with the same meaning."""
     nested: Text | None = None
     """Of a nested configuration: the architecture that it means if it has no `model_type`."""
+    fill: dict[str, Expression] = {}
+    """Of a nested configuration: what a key means that it leaves out."""
+    flat: bool = False
+    """Of a nested configuration: where it is absent, its keys stand among the others."""
 
 
 def _default_or_options(value: Any) -> str:

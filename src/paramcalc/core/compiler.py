@@ -9,7 +9,7 @@ from paramcalc.core.document import SECTIONS, Document, bare_name, is_document
 from paramcalc.core.expression import Expression
 from paramcalc.core.fields import FieldReader
 from paramcalc.core.keys import MODULE_PATH, Key, parse_key, split_path
-from paramcalc.core.names import indexed
+from paramcalc.core.names import indexed, templated
 from paramcalc.core.spec import Block, Function, Spec, Tie
 from paramcalc.core.tree import Module, TreeReader, Use
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
@@ -97,10 +97,14 @@ class DocumentCompiler(FieldReader):
         return None
 
     def rename(self) -> Mapping[str, str]:
-        names = self.section("rename")
-        for old, new in names.items():
-            if not isinstance(new, str) or not MODULE_PATH.fullmatch(new):
-                self.report("`rename` takes paths of modules", None, "rename", old)
+        names = {}
+        for old, new in self.section("rename").items():
+            old_path, new_path = templated(old), templated(str(new))
+            sound = isinstance(new, str) and MODULE_PATH.fullmatch(new_path.replace("{}", "0"))
+            if not sound or old_path.count("{}") != new_path.count("{}"):
+                hint = "write `layers[].attn: layers[].attention`" if "[" in f"{old}{new}" else None
+                self.report("`rename` takes paths of modules", hint, "rename", old)
+            names[old_path] = new_path
         return names
 
     def embeddings(self) -> Mapping[str, str]:

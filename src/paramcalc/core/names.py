@@ -40,6 +40,18 @@ def indexed(name: str, index: str) -> str:
     return f"{name}{index}" if name.endswith("_") or not name else f"{name}.{index}"
 
 
+def templated(path: str) -> str:
+    """A path in which ``[]`` stands for any index, as templates of groups have it.
+
+    >>> templated("layers[].attn")
+    'layers.{}.attn'
+    """
+    first, *rest = path.split("[]")
+    for part in rest:
+        first = indexed(first, "{}") + part
+    return first
+
+
 def is_below(path: str, root: str) -> bool:
     """The path is that of the module ``root``, or of something in it."""
     return path == root or path.startswith(root + ".")

@@ -150,6 +150,15 @@ def _set(changed: dict[str, Any], spec: Spec, key: str, value: Any) -> None:
                 changed.pop(spelling, None)
             changed[field.name] = value
             return
+    for field in spec.fields.values():
+        part = find_spec(field.nested) if field.flat and field.nested else None
+        if part and any(key in (inner.name, *inner.aliases) for inner in part.fields.values()):
+            # The key of a part, which stands among those of the whole unless the part is there.
+            given = changed.get(field.name)
+            own = dict(given) if isinstance(given, Mapping) else changed
+            _set(own, part, key, value)
+            changed.update({field.name: own} if own is not changed else {})
+            return
     raise ParamcalcError(
         f"`{spec.name}` has no configuration key `{shorten(key)}`",
         did_you_mean(key, spec.fields, 3) or f"its keys: {', '.join(spec.fields)}",
