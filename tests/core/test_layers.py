@@ -301,7 +301,17 @@ def test_composite_layers_keep_formulas_too() -> None:
             "`Linear` is given `in_features` twice",
             "it is `Linear(in_features, out_features, bias=True)`",
         ),
-        ("Parameter(2, dims=3)", "`Parameter` has no argument `dims`", "it is `Parameter(*dims)`"),
+        (
+            "Parameter(2, dims=3)",
+            "`Parameter` has no argument `dims`",
+            "it is `Parameter(*dims, kind=None)`",
+        ),
+        (
+            "Parameter(2, kind='Embeding')",
+            "`kind` must be that of a layer, got 'Embeding'",
+            "did you mean `Embedding`?",
+        ),
+        ("Parameter(2, kind=3)", "`kind` must be that of a layer, got 3", "kind='Embedding'"),
         (
             "Buffer(2, dtyp='int64')",
             "`Buffer` has no argument `dtyp`",
