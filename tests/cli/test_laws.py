@@ -31,12 +31,12 @@ def answers(command: Command) -> bool:
     return command.run().code in (0, 1)
 
 
-QUIET = {"-q", "--quiet"}
+WITHOUT_A_PAGE = {"-q", "--quiet", "--spec", "--entry"}
 ANSWERING = {
     line: plain(command)
     for line, command in COMMANDS.items()
     if command.arguments[0] not in NOT_FOR_PEOPLE
-    and not QUIET & set(command.arguments)
+    and not WITHOUT_A_PAGE & set(command.arguments)
     and answers(command)
 }
 every_command = pytest.mark.parametrize("line", ANSWERING)

@@ -130,7 +130,7 @@ def test_sets_of_kinds() -> None:
         ("Conv1D(nf=2, nx=3)", [Slot("weight", (3, 2), "Conv1D"), Slot("bias", (2,), "Conv1D")]),
         ("Parameter(2, 3)", [Slot("", (2, 3), "Parameter")]),
         ("Parameter()", [Slot("", (), "Parameter")]),  # a scalar
-        ("Parameter(2, 3, 4, table=True)", [Slot("", (2, 3, 4), "Embedding")]),
+        ("Parameter(2, 3, 4, kind='Embedding')", [Slot("", (2, 3, 4), "Embedding")]),
         ("Parameter(0)", [Slot("", (0,), "Parameter")]),  # an empty tensor can lie on disk
         ("Parameter(4, dtype='float32', device='cpu')", [Slot("", (4,), "Parameter")]),
         ("Buffer(8)", [Slot("", (8,), "Buffer", False)]),
@@ -305,8 +305,14 @@ def test_composite_layers_keep_formulas_too() -> None:
         (
             "Parameter(2, dims=3)",
             "`Parameter` has no argument `dims`",
-            "it is `Parameter(*dims, table=False)`",
+            "it is `Parameter(*dims, kind=None)`",
         ),
+        (
+            "Parameter(2, kind='Embeding')",
+            "`kind` must be that of a layer, got 'Embeding'",
+            "did you mean `Embedding`?",
+        ),
+        ("Parameter(2, kind=3)", "`kind` must be that of a layer, got 3", "kind='Embedding'"),
         (
             "Buffer(2, dtyp='int64')",
             "`Buffer` has no argument `dtyp`",

@@ -150,6 +150,8 @@ def test_without_a_head_the_table_is_tied(tmp_path: Path) -> None:
     untied = paramcalc.load(write(tmp_path / "b.gguf", whole, heads()))
     assert untied.ties == ()
     assert untied.parameters.total - tied.parameters.total == VOCABULARY * WIDTH
+    # Either way the table, and the head if it has memory of its own, are left out once.
+    assert tied.parameters.active_no_embedding == untied.parameters.active_no_embedding
 
 
 def test_kinds_and_buffers(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from paramcalc.cli import options
-from paramcalc.cli.options import chosen_format, one_of, settings, whole
+from paramcalc.cli.options import chosen_format, one_of, only_yaml, settings, whole
 
 if TYPE_CHECKING:
     from paramcalc.report.page import Page
@@ -31,6 +31,7 @@ def run(
     assume: options.Assume = None,
     tied: options.Tied = None,
     ignore: options.Ignore = None,
+    spec: options.AsSpec = False,
     explain: options.Explain = False,
     form: options.Form = "table",
     json: options.Json = False,
@@ -42,6 +43,8 @@ def run(
     form = chosen_format(form, json, color)
     one_of("breakdown", by, BREAKDOWNS)
     levels = whole("the depth", depth)
+    if spec:
+        only_yaml("--spec", form)
     if expand and by == "module":
         by = "layer"
 
@@ -53,12 +56,17 @@ def run(
     found = load(
         model,
         overrides=settings(set_),
-        symbolic=explain,
+        symbolic=explain and not spec,
         mtp=mtp,
         assume=assume,
         tied=tied,
         ignore=ignore or (),
     )
+    if spec:
+        from paramcalc.report.spec import write_spec
+
+        write_spec(found)
+        return 0
     sizes = ladder_sizes(found)
     steps = None
     if explain:

@@ -7,27 +7,26 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from paramcalc.catalogue.rules import expression, rules
-from paramcalc.core.cache import Cache, make_cache
+from paramcalc.core.cache import PlacedCache, make_cache
 
 FILE = "gguf.yaml"
 MOST_LAYERS = 10_000
 _LAYER = re.compile(r"(?:dec\.)?blk\.([0-9]{1,5})\.(.+)")
 
 
-def caches_of(metadata: Mapping[str, Any], names: Iterable[str]) -> tuple[Cache, ...]:
-    """The caches of all layers, equal ones together; raises `ParamcalcError` if a key is wrong."""
+def caches_of(metadata: Mapping[str, Any], names: Iterable[str]) -> tuple[PlacedCache, ...]:
+    """The caches of all layers; raises `ParamcalcError` if a key is wrong."""
     architecture = metadata.get("general.architecture")
     rule = {**rules(FILE)["_default"], **_own(architecture, metadata)}
     fields = {
         name: metadata.get(f"{architecture}.{key}") for name, key in rules(FILE)["_fields"].items()
     }
     layers = layers_of(names)
-    found: dict[Cache, int] = {}
+    found: list[PlacedCache] = []
     for number, tensors in sorted(layers.items()):
         scope = _scope(fields, rule, number, fields.get("layers") or len(layers))
-        for cache in _of_layer(tensors, scope):
-            found[cache] = found.get(cache, 0) + 1
-    return tuple(cache._replace(count=count) for cache, count in found.items())
+        found += _of_layer(number, tensors, scope)
+    return tuple(found)
 
 
 def layers_of(names: Iterable[str]) -> dict[int, set[str]]:
@@ -64,7 +63,7 @@ def _of(value: Any, number: int, layers: int) -> Any:
     return value[number] if number < len(value) == layers else None
 
 
-def _of_layer(tensors: set[str], scope: dict[str, Any]) -> Iterator[Cache]:
+def _of_layer(number: int, tensors: set[str], scope: dict[str, Any]) -> Iterator[PlacedCache]:
     names = rules(FILE)["_let"]
     for rule in rules(FILE)["_caches"]:
         if tensors.isdisjoint(rule["tensors"]) or not tensors.isdisjoint(rule.get("without", ())):
@@ -74,7 +73,7 @@ def _of_layer(tensors: set[str], scope: dict[str, Any]) -> Iterator[Cache]:
             arguments = {k: expression(text)(known) for k, text in rule["arguments"].items()}
             cache = make_cache(rule["kind"], [], arguments)
             if cache.token_numel or cache.sequence_numel:
-                yield cache
+                yield PlacedCache("blk.{}", ((number,),), cache, (), arguments)
 
 
 class _Lazy(dict[str, Any]):

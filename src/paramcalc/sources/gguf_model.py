@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from paramcalc.catalogue.rules import rules
-from paramcalc.core.cache import Cache
+from paramcalc.core.cache import PlacedCache, together
 from paramcalc.core.grouping import StoredTensor, grouped, template_of
 from paramcalc.core.model import Embeddings, Model, TensorGroup, Tied
 from paramcalc.errors import ParamcalcError, shorten
@@ -23,6 +23,7 @@ from paramcalc.sources.gguf_types import stored_as
 from paramcalc.units import MOST_TOKENS
 
 TABLE, HEAD = "token_embd.weight", "output.weight"
+_ENDS = {"input": "token_embd", "output": "output"}
 
 
 def model_from_gguf(folder: Folder, file: str, name: str, reading: Reading) -> Model:
@@ -39,7 +40,8 @@ def model_from_gguf(folder: Folder, file: str, name: str, reading: Reading) -> M
     model = Model(
         name,
         tuple(_active(grouped(tensors), metadata)),
-        caches,
+        together(caches),
+        placed_caches=caches,
         architecture=architecture if isinstance(architecture, str) else None,
         source="; ".join([_said(headers), *notes]),
         context=_whole(metadata, "context_length") or None,
@@ -108,7 +110,7 @@ def _active(groups: Iterable[TensorGroup], metadata: Mapping[str, Any]) -> Itera
     for group in groups:
         fused = 0 < used <= count and group.trained and group.shape[:1] == (count,)
         if fused and _fits(group.template, rules(FILE)["_experts"]):
-            yield group._replace(active_numel=group.numel // count * used)
+            yield group._replace(active_numel=group.numel // count * used, is_fused=True)
         else:
             yield group
 
@@ -118,7 +120,7 @@ def _active(groups: Iterable[TensorGroup], metadata: Mapping[str, Any]) -> Itera
 
 def _caches(
     metadata: Mapping[str, Any], tensors: Iterable[StoredTensor]
-) -> tuple[tuple[Cache, ...], list[str]]:
+) -> tuple[tuple[PlacedCache, ...], list[str]]:
     try:
         return caches_of(metadata, (tensor.name for tensor in tensors)), []
     except ParamcalcError as error:
@@ -146,6 +148,7 @@ def _with_ends(model: Model, sizes: Mapping[str, int], metadata: Mapping[str, An
     if table is None or not causal or model.architecture is None:
         return model
     if head is not None:
-        return model._replace(embeddings=Embeddings(table, head, tied=False))
-    tie = Tied(HEAD, TABLE, table)
-    return model._replace(ties=(tie,), embeddings=Embeddings(table, table, tied=True))
+        return model._replace(embeddings=Embeddings(table, head, tied=False), ends=_ENDS)
+    like = next(group for group in model.groups if group.template == TABLE)
+    tie = Tied(HEAD, TABLE, table, like._replace(template=HEAD, kind="Linear"))
+    return model._replace(ties=(tie,), embeddings=Embeddings(table, 0, tied=True), ends=_ENDS)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from paramcalc.core.layers import KINDS, LARGEST_NUMEL, Slot, expand_call
 from paramcalc.core.layers.slot import under
-from paramcalc.core.model import ESTIMATED, EXACT, Model, TensorGroup
+from paramcalc.core.model import ESTIMATED, EXACT, LayerCall, Model, TensorGroup
 from paramcalc.core.names import check_unique
 from paramcalc.core.where import Where
 from paramcalc.errors import ParamcalcError, shorten
@@ -117,6 +117,7 @@ class _Reader:
         self.widths = Widths()
         self.used: set[str] = set()
         self.expanded: dict[tuple[str, str], list[Slot]] = {}
+        self.calls: dict[tuple[str, str], LayerCall] = {}
 
     def visit(self, node: Node, where: Where, parents: list[Node]) -> None:
         """All tensors of a module and of those in it."""
@@ -126,7 +127,8 @@ class _Reader:
         given = self.shapes(node, place)
         own = [slot for slot in found if slot.name not in given]
         own += [Slot(name, one.shape, node.kind) for name, one in given.items()]
-        self.groups += [_group(slot, where, node) for slot in own]
+        call = None if given else self.calls.get((node.kind, node.arguments))
+        self.groups += [_group(slot, where, node)._replace(call=call) for slot in own]
         for child in () if node.kind == ATTENTION else node.children:
             name = child.name.replace("{", "(").replace("}", ")").replace(".", "_")
             if child.numbers is not None:
@@ -181,6 +183,9 @@ class _Reader:
         key = node.kind, node.arguments
         if key not in self.expanded:
             self.expanded[key] = _expanded(node)
+            self.calls[key] = LayerCall(
+                torch_kind(node) or node.kind, *arguments_of(node.arguments)
+            )
         if node.kind == "LayerNorm" and "bias=" not in node.arguments:
             self.gap(node, place, "counted with `bias`, which older versions of torch do not print")
         return self.expanded[key]

@@ -35,7 +35,7 @@ def tie(
     for group in groups:
         target = by_shape.get(group.shape) if group.template in names else targets.get(group.shape)
         if target and target != group.template and (group.template in names or _is_head(group)):
-            ties.append(Tied(group.template, target, group.numel))
+            ties.append(Tied(group.template, target, group.numel, group))
         else:
             kept.append(group)
     notes.tied([one.template for one in ties], is_certain=tied is True)

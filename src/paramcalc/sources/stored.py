@@ -90,10 +90,12 @@ def with_description(model: Model, described: Model | None) -> Model:
     same = model.parameters.total == described.parameters.total
     return model._replace(
         caches=described.caches,
+        placed_caches=described.placed_caches,
         ties=tuple(tie for tie in described.ties if tie.template not in templates),
         architecture=described.architecture,
         context=described.context,
         embeddings=described.embeddings if same else None,
+        ends=described.ends if same else {},
         mtp_numel=described.mtp_numel if same else 0,
         assumed=described.assumed,
         exactness=model.exactness,
@@ -190,18 +192,19 @@ class _Reader:
                 yield group._replace(trained=False, active_numel=0)
             else:
                 template = self.parameters.get(group.template, group.template)
-                yield group._replace(active_numel=self._active(template, group.active_numel))
+                yield self._active(template, group)
 
     def _place(self, group: TensorGroup) -> int:
         """Where the architecture has it; whatever it has not comes last."""
         template = self.parameters.get(group.template, group.template)
         return self.places.get(template, len(self.places))
 
-    def _active(self, template: str, numel: int) -> int:
-        """What part of so many elements is used for one token, as in the architecture."""
-        for group, _ in self.known.get(template, ()):
-            return numel * int(group.active_numel) // max(1, int(group.numel))
-        return numel
+    def _active(self, template: str, group: TensorGroup) -> TensorGroup:
+        """With as large a part active for one token as in the architecture."""
+        for known, _ in self.known.get(template, ()):
+            active = group.active_numel * int(known.active_numel) // max(1, int(known.numel))
+            return group._replace(active_numel=active, is_fused=known.is_fused)
+        return group
 
     def notes(self) -> list[str]:
         """What is to be said about the reading."""

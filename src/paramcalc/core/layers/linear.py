@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from paramcalc.core.layers import checks
 from paramcalc.core.layers.slot import Kind, Slot, under
-from paramcalc.errors import ParamcalcError
+from paramcalc.errors import ParamcalcError, did_you_mean
 
 
 def linear(in_features: int, out_features: int, bias: bool = True) -> list[Slot]:
@@ -192,13 +192,20 @@ def linear_cross_entropy_loss(
     return under("linear", linear(in_features, rows, bias=bias))
 
 
-def parameter(*dims: int, table: bool = False) -> list[Slot]:
+def parameter(*dims: int, kind: object = None) -> list[Slot]:
     """One trained tensor [dims], named by its own path; no dimension at all is a scalar.
 
-    ``table``: it is looked up, as an Embedding is, and counts among them.
+    ``kind`` is what it counts as: the table of an ``Embedding``, the scale of an ``RMSNorm``.
     """
     _check_dims("Parameter", dims)
-    return [Slot("", dims, "Embedding" if checks.flag("table", table) else "Parameter")]
+    if kind is None:
+        return [Slot("", dims, "Parameter")]
+    from paramcalc.core.layers import KINDS as ALL
+
+    if not isinstance(kind, str) or kind not in ALL:
+        hint = did_you_mean(str(kind), ALL) or "kind='Embedding'"
+        raise ParamcalcError(f"`kind` must be that of a layer, got {checks.show(kind)}", hint)
+    return [Slot("", dims, str(kind))]
 
 
 def buffer(*dims: int, dtype: str | None = None) -> list[Slot]:

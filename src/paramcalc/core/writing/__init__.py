@@ -1,0 +1,1 @@
+"""A model written down again as a layer spec: what was read, with numbers in place of names."""
