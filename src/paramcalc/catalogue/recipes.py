@@ -300,7 +300,7 @@ def _card(name: str | None) -> Mapping[str, Any]:
         return card
     other = _card(card.get("like"))
     merged = {**other, **card}
-    for key in ("names", "layers", "facts", "let", "added"):
+    for key in ("names", "layers", "facts", "let", "added", "renamed"):
         merged[key] = {**other.get(key, {}), **card.get(key, {})}
     merged["dropped"] = [*other.get("dropped", ()), *card.get("dropped", ())]
     return merged
@@ -313,10 +313,17 @@ def _conversion(card: Mapping[str, Any], *, is_declared: bool) -> Conversion:
         {name: _targets(value) for name, value in card["names"].items() if value is not None},
         tuple(map(pattern, card["dropped"])),
         tuple(target for item in card.get("added", {}).items() for target in _target(*item)),
-        _expressions(card["facts"]),
+        {name: _several(value) for name, value in card["facts"].items()},
         _expressions(card["let"]),
+        card["renamed"],
+        str(card.get("inside", "")),
+        _expression(card["written"]) if "written" in card else None,
         is_declared,
     )
+
+
+def _several(value: Any) -> tuple[Expression, ...]:
+    return tuple(map(_expression, value if isinstance(value, list) else [value]))
 
 
 def _targets(value: Any) -> tuple[Target, ...]:

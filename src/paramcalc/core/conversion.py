@@ -14,8 +14,8 @@ from paramcalc.core.closure import LARGEST
 from paramcalc.core.expression import Expression
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
-from paramcalc.core.pattern import Pattern
-from paramcalc.core.scope import Scope
+from paramcalc.core.pattern import Pattern, part, tidy
+from paramcalc.core.scope import NestedConfiguration, Scope
 from paramcalc.errors import ParamcalcError, shorten
 
 Shape = tuple[Expression, ...]
@@ -40,9 +40,15 @@ class Conversion(NamedTuple):
     """Module or tensor, without its layer, to what becomes of it."""
     dropped: tuple[Pattern, ...] = ()
     added: tuple[Target, ...] = ()
-    facts: Mapping[str, Expression] = NOTHING
-    """Names for what the file's metadata say."""
+    facts: Mapping[str, tuple[Expression, ...]] = NOTHING
+    """Names for what the file's metadata say: the first of these whose names are all known."""
     lets: Mapping[str, Expression] = NOTHING
+    renamed: Mapping[str, str] = NOTHING
+    """Parts of names, and what takes their place before anything else is looked up."""
+    inside: str = ""
+    """The field that holds the configuration of the part that is converted."""
+    written: Expression | None = None
+    """How many layers are written; those after them are left out."""
     is_declared: bool = True
     """The rules are this architecture's own, not only a relative's."""
 
@@ -58,23 +64,35 @@ class Converted(NamedTuple):
 
 def convert(model: Model, conversion: Conversion) -> Converted:
     """The model's tensors as the rules have them."""
-    scope = LazyScope(model.names, {"configuration": model.configuration}, conversion.lets)
+    scope = _scope(model, conversion)
     converter = _Converter(conversion, scope)
     groups = [one for group in model.groups for one in converter.group(group)]
     groups += converter.added(groups)
-    facts = {name: _fact(text, scope, conversion) for name, text in conversion.facts.items()}
-    facts["architecture"] = conversion.architecture
+    facts: dict[str, Any] = {"architecture": conversion.architecture}
+    for name, texts in conversion.facts.items():
+        facts[name] = _fact(texts, LazyScope(scope, facts))
     return Converted(tuple(groups), facts, tuple(dict.fromkeys(converter.unknown)))
 
 
-def _fact(expression: Expression, scope: Mapping[str, Any], conversion: Conversion) -> Any:
-    """What the metadata say; 0 where nobody has said what that is for the architecture."""
-    try:
-        return expression(scope)
-    except ParamcalcError:
-        if conversion.is_declared:
-            raise
-        return 0
+def _scope(model: Model, conversion: Conversion) -> LazyScope:
+    """The fields and derived sizes of the part that is converted, and its config.json."""
+    names, configuration = model.names, model.configuration
+    if conversion.inside:
+        inner = names[conversion.inside]
+        if not isinstance(inner, NestedConfiguration):
+            raise ParamcalcError(f"`{shorten(conversion.inside)}` holds no configuration")
+        names, configuration = inner.names, inner.given
+    return LazyScope(names, {"configuration": configuration}, conversion.lets)
+
+
+def _fact(expressions: Sequence[Expression], scope: Mapping[str, Any]) -> Any:
+    """What the metadata say; 0 where the architecture has no such thing."""
+    for expression in expressions:
+        if all(name in scope for name in expression.names):
+            found = expression(scope)
+            if found is not None:
+                return found
+    return 0
 
 
 class _Converter:
@@ -85,10 +103,12 @@ class _Converter:
 
     def group(self, group: TensorGroup) -> Iterator[TensorGroup]:
         """What becomes of equal tensors: nothing, the same under another name, or several."""
+        written = self.present(group)
         plain = group.template.replace("{}", "0")
-        if any(pattern.matches(plain) for pattern in self.rules.dropped):
+        if written is None or any(pattern.matches(plain) for pattern in self.rules.dropped):
             return
-        before, layer, rest = self.place(group.template)
+        group = written
+        before, layer, rest = self.place(self.renamed(group.template))
         targets, leaf = self.targets(rest)
         if targets is None:
             if group.trained:
@@ -98,6 +118,22 @@ class _Converter:
         for target in targets:
             if self.holds(target, group.shape):
                 yield self.one(group, target, f"{before}{layer}", leaf)
+
+    def present(self, group: TensorGroup) -> TensorGroup | None:
+        """The group without the layers that are not written."""
+        prefix = group.template.partition(".{}.")[0]
+        if self.rules.written is None or self.renamed(prefix) not in self.rules.layers:
+            return group
+        most = self.rules.written(self.scope)
+        kept = tuple(number for number in group.indices[0] if number < most)
+        if len(kept) == len(group.indices[0]):
+            return group
+        return part(group, (tidy(kept), *group.indices[1:])) if kept else None
+
+    def renamed(self, template: str) -> str:
+        for old, new in self.rules.renamed.items():
+            template = template.replace(old, new)
+        return template
 
     def place(self, template: str) -> tuple[str, str, str]:
         """Where the layer stands in the other file, its number, and the name within it."""

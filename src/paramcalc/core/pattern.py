@@ -91,3 +91,9 @@ def part(group: TensorGroup, box: Sequence[range | tuple[int, ...]]) -> TensorGr
 def _plain_name(group: TensorGroup) -> str:
     """Any one of the names: all of them fit a pattern without numbers, or none does."""
     return group.template.replace("{}", "0")
+
+
+def tidy(numbers: Sequence[int]) -> range | tuple[int, ...]:
+    """Ascending numbers as a range, if they are one."""
+    whole = range(numbers[0], numbers[-1] + 1)
+    return whole if len(whole) == len(numbers) else tuple(numbers)

@@ -16,7 +16,7 @@ from paramcalc.core.conversion import Conversion, Converted, convert
 from paramcalc.core.expression import Expression
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
-from paramcalc.core.pattern import Pattern, divided, part
+from paramcalc.core.pattern import Pattern, divided, part, tidy
 from paramcalc.core.precision import Format, row_numel
 from paramcalc.errors import ParamcalcError, shorten
 
@@ -216,7 +216,7 @@ class _Assignment:
             place = self.place(group, rule, number)
             found.setdefault(self.choose(group, rule, choices, place), []).append(index)
         for form, indices in found.items():
-            yield part(group, (_tidy(indices), *group.indices[1:])), form
+            yield part(group, (tidy(indices), *group.indices[1:])), form
 
     def choices(self, rule: Rule) -> Iterator[Choice]:
         """The rule's choices, the recipe's own before or among them."""
@@ -323,11 +323,6 @@ def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:
 def _last(group: TensorGroup) -> int:
     """The highest number of a layer in a group's names."""
     return int(group.indices[0][-1]) if group.indices and len(group.indices[0]) else -1
-
-
-def _tidy(numbers: Sequence[int]) -> range | tuple[int, ...]:
-    whole = range(numbers[0], numbers[-1] + 1)
-    return whole if len(whole) == len(numbers) else tuple(numbers)
 
 
 def _size(value: Any, piece: Piece) -> int:
