@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from paramcalc.catalogue import tables
+from paramcalc.catalogue.quantization import is_quantized
 from paramcalc.core import fit as fitting
 from paramcalc.core import inference
 from paramcalc.core.fit import Device, Fit
@@ -176,15 +177,16 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
 def precisions(
     model: Model, names: Sequence[str] | None, ladder: str = "memory"
 ) -> list[Precision]:
-    """The formats of these names, or of a ladder; of a file first as it is stored.
+    """The formats and recipes of these names, or of a ladder.
 
-    ``stored`` names the formats that a file's tensors have in it.
+    Of a file the ladder begins with it as it is stored, of a model that is published quantized with
+    that recipe. ``stored`` names the formats that a file's tensors have in it, ``all`` every recipe.
     """
     if names is None:
         usual = formats(tables.ladder(ladder))
-        size = model.stored_bytes
-        # To keep a file in more bytes than it has gains nothing.
-        return usual if size is None else [AS_STORED, *_below(model, usual, size)]
+        own = AS_STORED if model.stored_bytes is not None else published(model)
+        # To keep a model in more bytes than it comes in gains nothing.
+        return usual if own is None else [own, *_below(model, usual, weights_bytes(model, own))]
     found: list[Precision] = []
     for name in names:
         if str(name).lower() != AS_STORED.name:
@@ -196,6 +198,15 @@ def precisions(
         else:
             found.append(AS_STORED)
     return _distinct(found)
+
+
+def published(model: Model) -> Precision | None:
+    """The recipe that a model's configuration says it is published in."""
+    if not is_quantized(model.configuration):
+        return None
+    from paramcalc.catalogue import recipes
+
+    return recipes.published(model.configuration, tables.number_format)
 
 
 def _distinct(found: Sequence[Precision]) -> list[Precision]:

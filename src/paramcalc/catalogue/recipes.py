@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from paramcalc.catalogue.architectures import (
     placed,
 )
 from paramcalc.catalogue.files import read_text
+from paramcalc.catalogue.quantization import method_of, section_of, values_at
 from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, parse
@@ -70,11 +71,12 @@ def _rule(rule: Mapping[str, Any]) -> Rule:
     return Rule(
         names=tuple(map(pattern, rule.get("names", ()))),
         besides=tuple(map(pattern, rule.get("besides", ()))),
+        listed=rule.get("listed", ""),
         kinds=frozenset(rule.get("kinds", ())),
         condition=_expression(rule["if"]) if "if" in rule else None,
         choices=choices(rule.get("as", ())),
         then=choices(rule.get("then", ())),
-        stores=tuple(_piece(*item) for item in rule.get("stores", {}).items()),
+        stores=tuple(_pieces(rule.get("stores", {}))),
         ending=rule.get("of", ".weight"),
         category=rule.get("category", ""),
         lets=_expressions(rule.get("let", {})),
@@ -91,7 +93,14 @@ def _choice(text: str) -> Choice:
     return Choice(name.strip(), _expression(condition) if found else None)
 
 
+def _pieces(stores: Mapping[str, Any]) -> Iterator[Piece]:
+    for ending, value in stores.items():
+        for text in [value] if isinstance(value, str) else value:
+            yield _piece(ending, text)
+
+
 def _piece(ending: str, text: str) -> Piece:
+    """``FORMAT [SIZE, …] if EXPR``."""
     name, _, sizes = text.partition(" ")
     body, found, condition = sizes.rpartition("] if ")
     shape = parse(f"{body}]" if found else sizes)
@@ -144,6 +153,37 @@ def _set(
     )
 
 
+def published(configuration: Mapping[str, Any], find_format: FindFormat) -> Recipe | None:
+    """The recipe that a ``quantization_config`` means; None if there is none, or no scheme for it.
+
+    MLX writes a section of its own, which does not say the method.
+    """
+    for name in SCHEMES.names():
+        entry = SCHEMES.find(name)
+        rule = entry.card.get("configuration") if entry else None
+        if entry is None or rule is None:
+            continue
+        own = configuration.get(rule.get("section", ""))
+        section = own if isinstance(own, Mapping) else section_of(configuration)
+        if section is None or not (own or method_of(section) in rule.get("methods", ())):
+            continue
+        values = values_at(rule["fields"], section)
+        if _expression(rule.get("if", True)).holds(values):
+            return _of_section(entry, rule, values, find_format)
+    return None
+
+
+def _of_section(
+    entry: Entry, rule: Mapping[str, Any], values: Mapping[str, Any], find_format: FindFormat
+) -> Recipe:
+    """A scheme with the parameters that a section of the configuration sets."""
+    texts = rule.get("with") or {name: name for name in rule["fields"]}
+    found = {name: _expression(text)(values) for name, text in texts.items()}
+    given = {name: value for name, value in found.items() if value is not None}
+    made = _set(scheme(entry.name), entry.name, {}, find_format, given)
+    return made._replace(name=_spelled(str(entry.card.get("name", entry.name)), made.values))
+
+
 def check_recipe(card: Mapping[str, Any], find_format: FindFormat) -> None:
     """Raise `ParamcalcError` for what an entry asks of its scheme and cannot have."""
     try:
@@ -191,17 +231,16 @@ def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None
     words = name.split("-")
     for length in range(len(words), 0, -1):
         start, rest = "-".join(words[:length]), words[length:]
-        entry = precisions.find(start) if rest else None
-        if entry is not None and "recipe" in entry.card:
-            values = _given(scheme(entry.card["recipe"])[1], rest, name)
-            return recipe(entry, find_format, values)._replace(
-                name=f"{entry.name}-{'-'.join(rest)}"
-            )
         own = SCHEMES.find(start)
         if own is not None and "{" in str(own.card.get("name", "")):
             values = _given(own.card, rest, name)
             made = _set(scheme(own.name), own.name, {}, find_format, values)
             return made._replace(name=_spelled(own.card["name"], made.values))
+        entry = precisions.find(start) if rest else None
+        if entry is not None and "recipe" in entry.card:
+            values = _given(scheme(entry.card["recipe"])[1], rest, name)
+            made = recipe(entry, find_format, values)
+            return made._replace(name="-".join([entry.name, *rest]))
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import translate
 from functools import lru_cache
 from itertools import product
@@ -17,6 +17,7 @@ _LONGEST, _MOST_STARS = 300, 12
 _RANGE = re.compile(r"(?<![^.])([0-9]{1,9})-([0-9]{1,9})(?![^.])")
 _MARK = "\uf8ff"
 """Stands for a range while the rest is translated; no name of a tensor holds it."""
+_PLAIN_REGEX = re.compile(r"[\w.*\x00-]+")
 MOST_NAMES = 200_000
 """More tensors than this are not looked at one by one."""
 
@@ -97,3 +98,27 @@ def tidy(numbers: Sequence[int]) -> range | tuple[int, ...]:
     """Ascending numbers as a range, if they are one."""
     whole = range(numbers[0], numbers[-1] + 1)
     return whole if len(whole) == len(numbers) else tuple(numbers)
+
+
+def modules(names: Iterable[str], group: TensorGroup) -> tuple[Pattern, ...]:
+    """Patterns for what is in one of these modules, as far as the group may have such tensors.
+
+    A name is that of a module from the top, or from any module down: ``lm_head``, ``mlp.gate``,
+    ``model.layers.3.self_attn``; or ``re:`` and a regular expression of dots, stars and letters.
+    """
+    found: list[Pattern] = []
+    for name in names:
+        text = _of_regex(name.removeprefix("re:")) if name.startswith("re:") else name
+        # Lists of thousands are common; only those are looked at that can fit.
+        parts = ("{}" if part.isdecimal() else part for part in text.split("."))
+        if "*" not in text and f".{'.'.join(parts)}." not in f".{group.template}.":
+            continue
+        escaped = text.replace("[", "[[]")
+        found += [pattern(f"{escaped}.*"), pattern(f"*.{escaped}.*"), pattern(f"*.{escaped}")]
+    return tuple(found)
+
+
+def _of_regex(text: str) -> str:
+    """A plain regular expression as a pattern: ``.*mlp\\.gate$``; others fit nothing."""
+    plain = text.removeprefix("^").removesuffix("$").replace("\\.", "\0").replace(".*", "*")
+    return plain.replace("\0", ".") if _PLAIN_REGEX.fullmatch(plain) else "\0"

@@ -16,7 +16,8 @@ from paramcalc.core.conversion import Conversion, Converted, convert
 from paramcalc.core.expression import Expression
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
-from paramcalc.core.pattern import Pattern, divided, part, tidy
+from paramcalc.core.names import is_below
+from paramcalc.core.pattern import Pattern, divided, modules, part
 from paramcalc.core.precision import Format, row_numel
 from paramcalc.errors import ParamcalcError, shorten
 
@@ -25,11 +26,12 @@ OWN = "own"
 MIX, ALL = "mix", "all"
 """Stands for what the recipe says for the rule's category, or for all of them."""
 TENSOR_NAMES = frozenset(
-    {"kind", "shape", "numel", "dims", "K", "N", "inside", "block", "ordinal", "total"}
+    {"kind", "shape", "numel", "dims", "K", "N", "inside", "is_head", "is_table"}
+    | {"block", "ordinal", "total"}
 )
 """What expressions may ask of a tensor."""
 MODEL_NAMES = frozenset(
-    {"tensors", "blocks", "base_numel", "chosen", "i", "n"}
+    {"tensors", "blocks", "base_numel", "mixture", "chosen", "i", "n"}
     | {"architecture", "heads", "kv_heads", "experts"}
 )
 """What those of a scheme may ask besides: of the model, and of the rule."""
@@ -45,7 +47,7 @@ class Choice(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One of the tensors that are stored for one of the model's."""
+    """One of the tensors that are stored for one of the model's; the first of its ending."""
 
     ending: str
     format: str
@@ -59,6 +61,8 @@ class Rule(NamedTuple):
 
     names: tuple[Pattern, ...] = ()
     besides: tuple[Pattern, ...] = ()
+    listed: str = ""
+    """The parameter that holds names of modules; the rule is for what is in one of them."""
     kinds: frozenset[str] = frozenset()
     condition: Expression | None = None
     choices: tuple[Choice, ...] = ()
@@ -146,6 +150,7 @@ class _Assignment:
             "tensors": [group.template for group in groups],
             "blocks": max((_last(group) for group in groups), default=-1) + 1,
             "base_numel": self.recipe.base.block_numel if self.recipe.base else 1,
+            "mixture": any(g.trained and g.active_numel < g.numel for g in self.model.groups),
         }
 
     def all(self) -> Iterator[tuple[TensorGroup, Format]]:
@@ -180,7 +185,10 @@ class _Assignment:
 
     def sides(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, bool]]:
         """The group's tensors that the rule's names are for, and the others."""
-        for one, fits in divided(group, rule.names) if rule.names else [(group, True)]:
+        names = rule.names
+        if rule.listed:
+            names = modules(self.recipe.values.get(rule.listed) or (), group)
+        for one, fits in divided(group, names) if names or rule.listed else [(group, True)]:
             if not fits or not rule.besides:
                 yield one, fits
                 continue
@@ -199,9 +207,16 @@ class _Assignment:
             "K": shape[0] if transposed else columns,
             "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
             "inside": "{}" in group.template,
+            "is_head": self.is_end(group, "output"),
+            "is_table": self.is_end(group, "input"),
             **place,
         }
         return LazyScope(self.facts, names, rule.lets, self.recipe.scheme.lets)
+
+    def is_end(self, group: TensorGroup, end: str) -> bool:
+        """The tensors are those of the network's input table, or of its output head."""
+        path = self.model.ends.get(end)
+        return path is not None and is_below(group.template, path)
 
     # --- which format ----------------------------------------------------------------------------
 
@@ -303,9 +318,12 @@ class _Assignment:
         """What is stored in the tensor's place: the packed values, scales, zeros."""
         scope = self.scope(group, rule)
         stem = group.template.removesuffix(rule.ending)
+        found: set[str] = set()
         for piece in rule.stores:
-            if piece.condition is not None and not piece.condition.holds(scope):
+            holds = piece.condition is None or piece.condition.holds(scope)
+            if piece.ending in found or not holds:
                 continue
+            found.add(piece.ending)
             shape = tuple(_size(size, piece) for size in piece.shape(scope))
             stored = group._replace(
                 template=stem + piece.ending, shape=shape, dtype=None, kind="Parameter"

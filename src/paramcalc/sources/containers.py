@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
+from paramcalc.catalogue.quantization import SECTION, method_of, section_of, values_at
 from paramcalc.catalogue.rules import expression, rules
 from paramcalc.errors import ParamcalcError
 
 FILE = "containers.yaml"
-SECTION = "quantization_config"
 OLD_FILE = "quantize_config.json"
 """Where GPTQ's first tools wrote what is a section of config.json now."""
 
@@ -81,15 +81,15 @@ def scheme_of(
     configuration: Mapping[str, Any] | None, old: Mapping[str, Any] | None = None
 ) -> Scheme | None:
     """The scheme that a configuration names; None if it names none."""
-    quantization = _quantization(configuration or {})
+    quantization = section_of(configuration or {})
     if quantization is None and old is not None:
         quantization = {"quant_method": "gptq", **old}
     if quantization is None:
         return None
-    method = str(quantization.get("quant_method") or "").lower()
+    method = method_of(quantization)
     for name, rule in _schemes():
         if method in rule["methods"]:
-            fields = _fields(rule.get("fields", {}), quantization)
+            fields = values_at(rule.get("fields", {}), quantization)
             if expression(rule.get("when", True)).holds(fields):
                 return _scheme(name, rule, fields)
     return Scheme(method, is_known=False)
@@ -103,33 +103,6 @@ def packed_endings() -> tuple[str, ...]:
     """Endings of containers in any scheme."""
     endings = (ending for _, rule in _schemes() for ending in rule["containers"])
     return tuple(dict.fromkeys(endings))
-
-
-def _quantization(configuration: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Its section of the configuration, or of a nested one (a language model with eyes)."""
-    nested = (value for value in configuration.values() if isinstance(value, Mapping))
-    for mapping in (configuration, *nested):
-        for key in (SECTION, "compression_config"):
-            if isinstance(found := mapping.get(key), Mapping):
-                return {"quant_method": "compressed-tensors", **found} if key[0] == "c" else found
-    return None
-
-
-def _fields(paths: Mapping[str, str], quantization: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _at(quantization, path.split(".")) for name, path in paths.items()}
-
-
-def _at(value: Any, path: Iterable[str]) -> Any:
-    """What stands at a path; after ``*`` what all keys agree on."""
-    path = list(path)
-    if not path:
-        return value if isinstance(value, (int, float, str)) else None
-    if not isinstance(value, Mapping):
-        return None
-    if path[0] != "*":
-        return _at(value.get(path[0]), path[1:])
-    found = {_at(inner, path[1:]) for inner in value.values()} - {None}
-    return found.pop() if len(found) == 1 else None
 
 
 def _scheme(name: str, rule: Mapping[str, Any], fields: Mapping[str, Any]) -> Scheme:
