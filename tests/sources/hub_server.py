@@ -9,8 +9,10 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -84,6 +86,17 @@ class Hub:
 
     def paths(self, server: str | None = None) -> list[str]:
         return [one.path for one in self.asked if server in (None, one.server)]
+
+
+class Server(ThreadingHTTPServer):
+    """Says nothing of connections that somebody else has closed."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, *_: Any) -> None:
+        if not isinstance(sys.exception(), OSError):
+            traceback.print_exc()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -213,10 +226,8 @@ def serving() -> Iterator[Hub]:
     hub = Hub()
     threads = []
     for name in ("hub", "store"):
-        handler = type(name, (Handler,), {"hub": hub, "name": name})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        server.daemon_threads = True
-        server.block_on_close = False
+        handler: Any = type(name, (Handler,), {"hub": hub, "name": name})
+        server = Server(("127.0.0.1", 0), handler)
         hub.servers[name] = server
         threads.append(threading.Thread(target=server.serve_forever, args=(0.01,)))
         threads[-1].start()
@@ -224,9 +235,9 @@ def serving() -> Iterator[Hub]:
         yield hub
     finally:
         hub.ended.set()
-        for server in hub.servers.values():
-            server.shutdown()
-            server.server_close()
+        for one in hub.servers.values():
+            one.shutdown()
+            one.server_close()
         for thread in threads:
             thread.join()
 

@@ -26,8 +26,12 @@ def _bar(steps: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    console = Console(stderr=True)
+    if console.is_dumb_terminal:  # which cannot take a line back
+        yield lambda: None
+        return
     columns = TextColumn("reading headers"), BarColumn(), MofNCompleteColumn()
     # It goes when all are read: the answer stands alone.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=steps)
         yield lambda: progress.advance(task)
