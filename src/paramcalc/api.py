@@ -179,8 +179,9 @@ def precisions(
 ) -> list[Precision]:
     """The formats and recipes of these names, or of a ladder.
 
-    Of a file the ladder begins with it as it is stored, of a model that is published quantized with
-    that recipe. ``stored`` names the formats that a file's tensors have in it, ``all`` every recipe.
+    Of a file the ladder begins with it as it is stored, of a model that is published quantized
+    with that recipe. ``stored`` names the formats that a file's tensors have in it, ``all`` every
+    recipe that can be had.
     """
     if names is None:
         usual = formats(tables.ladder(ladder))

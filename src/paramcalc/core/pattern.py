@@ -119,6 +119,6 @@ def modules(names: Iterable[str], group: TensorGroup) -> tuple[Pattern, ...]:
 
 
 def _of_regex(text: str) -> str:
-    """A plain regular expression as a pattern: ``.*mlp\\.gate$``; others fit nothing."""
+    """A plain regular expression of dots, stars and letters as a pattern; others fit nothing."""
     plain = text.removeprefix("^").removesuffix("$").replace("\\.", "\0").replace(".*", "*")
     return plain.replace("\0", ".") if _PLAIN_REGEX.fullmatch(plain) else "\0"

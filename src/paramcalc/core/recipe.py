@@ -17,7 +17,7 @@ from paramcalc.core.expression import Expression
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.names import is_below
-from paramcalc.core.pattern import Pattern, divided, modules, part
+from paramcalc.core.pattern import Pattern, divided, modules, part, tidy
 from paramcalc.core.precision import Format, row_numel
 from paramcalc.errors import ParamcalcError, shorten
 

@@ -5,7 +5,7 @@ The schemes are data, ``containers.yaml``; here is what their rules mean.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import prod
 from typing import Any, NamedTuple
 
