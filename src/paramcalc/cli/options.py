@@ -26,7 +26,7 @@ Precision = Annotated[
         "--precision",
         "-p",
         metavar="NAME",
-        help="A number format (repeat, or separate by commas); `all` for every one.",
+        help="A format, a recipe, or a YAML file (repeat, or separate by commas); `all`.",
         autocompletion=precisions,
         show_default=False,
     ),
@@ -190,10 +190,6 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
 
 
 def named_precisions(given: list[str] | None) -> list[str] | None:
-    """Names from ``-p a,b -p c``; every one for ``all``; None if none is given."""
+    """Names from ``-p a,b -p c``; None if none is given."""
     names = [name.strip() for part in given or [] for name in part.split(",") if name.strip()]
-    if "all" in names:
-        from paramcalc.catalogue import tables
-
-        return tables.PRECISIONS.names()
     return names or None

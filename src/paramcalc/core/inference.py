@@ -23,7 +23,7 @@ from paramcalc.core.memory import (
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
-from paramcalc.core.weights import Precision, weights_bytes
+from paramcalc.core.weights import Precision, stored
 from paramcalc.errors import ParamcalcError
 
 if TYPE_CHECKING:
@@ -112,17 +112,19 @@ def memory(
             "give a size to see what it would take, such as `70b`",
         )
     trace = Trace(on=explain)
-    weights = weights_bytes(model, precision, trace)
-    beside = beside_weights(model, weights, workload, trace)
-    total = summed("total", [Part(WEIGHTS, weights, source=precision.source), *beside])
+    found = stored(model, precision, trace)
+    beside = beside_weights(model, found.bytes, workload, trace)
+    total = summed("total", [Part(WEIGHTS, found.bytes, source=precision.source), *beside])
     trace.note("total", total.bytes, "bytes", exactness=total.exactness)
-    stored = model.parameters.stored
+    counts = model.parameters
     return Memory(
         precision.name,
-        8 * int(weights) / stored if stored else 0.0,
+        8 * int(found.bytes) / counts.stored if counts.stored else 0.0,
         _plain(total),
         _assumptions(model, workload),
         tuple(trace.steps),
+        found.shares,
+        found.kept / counts.total if counts.total else 0.0,
     )
 
 

@@ -186,6 +186,8 @@ class Model(NamedTuple):
     """Lowest and highest parameter count in reports; (None, None) if undisclosed."""
     like: str | None = None
     """The model whose architecture stands in where this one's is not known."""
+    stand_in: Model | None = None
+    """That model."""
     embeddings: Embeddings | None = None
     """The ends of the network, where the architecture says which they are."""
     ends: Mapping[str, str] = MappingProxyType({})

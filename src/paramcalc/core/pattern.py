@@ -85,7 +85,8 @@ def pattern(text: str) -> Pattern:
 @lru_cache(maxsize=512)
 def _regex(text: str) -> _Regex:
     """Ranges become groups, everything else is what `fnmatch` makes of it."""
-    
+    from fnmatch import translate
+
     ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(text))
     pieces = translate(_RANGE.sub(_MARK, text)).split(_MARK)
     body = pieces[0]

@@ -71,6 +71,11 @@ class Format(NamedTuple):
             yield group, Format(group.dtype or "", 1, size) if size else self
 
     @property
+    def is_wide(self) -> bool:
+        """Elements stand alone, in 16 bits or more: nothing is quantized."""
+        return self.block_numel == 1 and self.block_bytes > 1
+
+    @property
     def bits_per_element(self) -> float:
         """Bits for each element of a full block: a ratio to print, not to compute with."""
         return 8 * self.block_bytes / self.block_numel

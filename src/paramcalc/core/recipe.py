@@ -25,6 +25,8 @@ OWN = "own"
 """Stands for the format that a tensor has without the recipe."""
 MIX, ALL = "mix", "all"
 """Stands for what the recipe says for the rule's category, or for all of them."""
+_UNIT = 2**20
+"""Elements whose bytes tell the bits of a stand-in exactly enough."""
 TENSOR_NAMES = frozenset(
     {"kind", "shape", "numel", "dims", "K", "N", "inside", "is_head", "is_table"}
     | {"block", "ordinal", "total"}
@@ -117,7 +119,23 @@ class Recipe(NamedTuple):
 
     def assign(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Each group of stored tensors with its format."""
+        if not model.is_counted:
+            yield from self._like(model)
+            return
         yield from _Assignment(self, model).all()
+
+    def _like(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
+        """Of a model of which only the size is known: as many bits as in its stand-in."""
+        other = model.stand_in
+        if other is None or not other.is_counted:
+            raise ParamcalcError(
+                f"{model.name} is only a size: which of its tensors {self.name} quantizes is open",
+                "take a number format such as `int4`, or name a model that it is like: `--like`",
+            )
+        size = sum(g.count * f.tensor_bytes(g.shape, g.kind) for g, f in self.assign(other))
+        share = size * _UNIT // other.parameters.stored
+        for group in model.groups:
+            yield group, Format(self.name, _UNIT, share, self.source)
 
     def estimated_for(self, model: Model) -> tuple[str, ...]:
         """Tensors that no rule of the conversion is for: their names are a guess."""
@@ -326,7 +344,7 @@ class _Assignment:
             found.add(piece.ending)
             shape = tuple(_size(size, piece) for size in piece.shape(scope))
             stored = group._replace(
-                template=stem + piece.ending, shape=shape, dtype=None, kind="Parameter"
+                template=stem + piece.ending, shape=shape, kind="Parameter", trained=False
             )
             yield stored, self.named(piece.format)
 

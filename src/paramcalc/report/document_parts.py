@@ -208,8 +208,43 @@ class Parts(Keys):
     """What the runtime takes whatever the model, or the rule of thumb."""
 
 
+class FormatShare(Keys):
+    """What of the weights is stored in one number format."""
+
+    format: str
+    """The number format."""
+    tensors: Number
+    """How many tensors are stored in it."""
+    elements: Number
+    """Their elements, packed ones as the containers that they are in."""
+    bytes: Bytes
+    """Bytes of all of them."""
+
+
+class StoredTensors(Keys):
+    """Equal tensors as a precision stores them."""
+
+    name: str
+    """The name, indices as ranges."""
+    shape: list[Number]
+    """The shape of one."""
+    count: Number
+    """How many there are."""
+    format: str
+    """The number format."""
+    bytes: Bytes
+    """Bytes of all of them."""
+
+
 class MemoryRow(Parts):
     """What a model takes in one precision."""
+
+    unquantized_share: float
+    """What part of the parameters stays in 16 bits or more, from 0 to 1."""
+    formats: list[FormatShare]
+    """The weights by number format, largest first."""
+    tensors: list[StoredTensors] | None
+    """With `--by tensor`: each tensor."""
 
     bits_per_weight: float
     """Bits of the weights for each stored element."""

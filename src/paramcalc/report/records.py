@@ -12,6 +12,7 @@ from paramcalc.core.breakdown import (
     by_kind,
     by_layer,
     by_tensor,
+    group_name,
     module_tree,
     outline,
 )
@@ -19,6 +20,7 @@ from paramcalc.core.fit import Fit, PrecisionFit
 from paramcalc.core.memory import Memory
 from paramcalc.core.model import Model
 from paramcalc.core.trace import Step
+from paramcalc.core.weights import Precision, Share
 
 Record = dict[str, Any]
 BREAKDOWNS = ("module", "layer", "kind", "tensor")
@@ -134,12 +136,19 @@ def assumptions(memory: Memory) -> Record:
     return record
 
 
-def memory(model: Model, rows: Sequence[Memory], *, explain: bool = False) -> Record:
-    """The document of ``memory``: one row for each precision."""
+def memory(
+    model: Model,
+    rows: Sequence[Memory],
+    *,
+    explain: bool = False,
+    tensors: Sequence[Sequence[Record]] | None = None,
+) -> Record:
+    """The document of ``memory``: one row for each precision; ``tensors`` of each, if asked for."""
+    lists: Sequence[Sequence[Record] | None] = tensors or [None] * len(rows)
     exact = all(row.total.exactness == model.exactness for row in rows)
     return identity(model, model.exactness if exact else _weaker(model)) | {
         "parameters": parameters(model),
-        "precisions": [memory_row(row) for row in rows],
+        "precisions": [memory_row(row) | {"tensors": of} for row, of in zip(rows, lists)],
         "assumptions": assumptions(rows[0]),
         "steps": step_list([s for row in rows for s in row.steps]) if explain else None,
     }
@@ -161,7 +170,33 @@ def memory_row(row: Memory) -> Record:
         "overhead_bytes": row.overhead_bytes,
         "total_bytes": row.total_bytes,
         "total_range_bytes": list(row.total_range),
+        "unquantized_share": round(row.kept, 6),
+        "formats": [share_record(share) for share in row.shares],
     }
+
+
+def share_record(share: Share) -> Record:
+    """What of the weights is stored in one format; elements and bytes."""
+    return {
+        "format": share.format,
+        "tensors": share.tensors,
+        "elements": share.numel,
+        "bytes": share.bytes,
+    }
+
+
+def stored_tensors(model: Model, precision: Precision) -> list[Record]:
+    """The tensors as a precision stores them, equal ones together."""
+    return [
+        {
+            "name": group_name(group),
+            "shape": [int(size) for size in group.shape],
+            "count": int(group.count),
+            "format": storage.name,
+            "bytes": int(group.count) * int(storage.tensor_bytes(group.shape, group.kind)),
+        }
+        for group, storage in precision.assign(model)
+    ]
 
 
 def fit(answer: Fit, *, explain: bool = False) -> Record:
@@ -185,7 +220,9 @@ def fit(answer: Fit, *, explain: bool = False) -> Record:
 def fit_row(row: PrecisionFit) -> Record:
     """One precision: what it needs, what there is, and how far it would go."""
     plain = memory_row(row.memory)
-    del plain["total_bytes"], plain["total_range_bytes"], plain["bits_per_weight"]
+    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats"):
+        del plain[key]
+    del plain["unquantized_share"]
     return {"precision": plain.pop("precision"), "fits": row.fits, **plain} | {
         "needed_bytes": row.needed_bytes,
         "needed_range_bytes": list(row.memory.total_range),
