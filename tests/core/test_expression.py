@@ -335,6 +335,7 @@ def test_refused_before_it_runs(
         ("int('12')", "`int` needs a number, found a text", None),
         ("int(n * 1e308)", "`int` cannot be called like this: `int(n * 1e+308)`", None),
         ("positions(n, 1)", "`positions` needs a list, found a number", None),
+        ("n > 2 or refuse('more than 2')", "more than 2", None),
         ("isqrt(0.5)", "`isqrt` needs whole numbers, found a fraction", None),
         ("isqrt(0 - 4)", "`isqrt` needs a number from 0, found -4", None),
         ("get(n, 'x')", "`get` needs a mapping or a list, found a number", None),
