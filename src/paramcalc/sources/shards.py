@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,22 +50,19 @@ def from_index(path: Path) -> Checkpoint:
     return Checkpoint(path.parent, said, _indexed(path.parent, files, shards))
 
 
-def _indexed(folder: Path, files: Mapping[str, str], shards: Iterable[str]) -> Iterator[Stored]:
-    """The tensors of the shards, each where the index says."""
-    count = 0
-    for tensor in _of_files(folder, shards):
-        file, stored = tensor
-        if files.get(stored.name) != file:
+def _indexed(folder: Path, files: dict[str, str], shards: Iterable[str]) -> Iterator[Stored]:
+    """The tensors of the shards, each where the index says; those that are found are let go."""
+    for file, stored in _of_files(folder, shards):
+        if files.pop(stored.name, None) != file:
             raise ParamcalcError(
                 f"`{shorten(file, 100)}` holds `{shorten(stored.name)}`, "
                 "which is not what the index says",
                 "the index and the files may be of different versions",
             )
-        count += 1
         yield stored
-    if count < len(files):
+    if files:
         raise ParamcalcError(
-            f"the index names {len(files) - count:,} tensors more than the files hold",
+            f"the index names {len(files):,} tensors more than the files hold",
             "the index and the files may be of different versions",
         )
 
