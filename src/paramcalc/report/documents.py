@@ -282,7 +282,15 @@ class CheckResult(Keys):
     file: str
     """The file as it was given."""
     kind: Literal[
-        "configuration", "spec", "models", "precisions", "hardware", "engines", "unreadable"
+        "configuration",
+        "spec",
+        "models",
+        "precisions",
+        "hardware",
+        "engines",
+        "gguf",
+        "containers",
+        "unreadable",
     ]
     """What it holds."""
     entries: Number

@@ -79,7 +79,10 @@ def count(
         "by": by,
         "rows": rows(model, by, expand=expand) if by != "module" and known else None,
         "tensor_list": tensor_list(model) if by == "tensor" and expand else None,
-        "ties": [tie._asdict() for tie in model.ties],
+        "ties": [
+            {"template": tie.template, "target": tie.target, "numel": tie.numel}
+            for tie in model.ties
+        ],
         "weights": [{"precision": name, "weights_bytes": size} for name, size in sizes],
         "steps": step_list(steps),
     }

@@ -7,7 +7,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 from paramcalc.catalogue.rules import rules
-from paramcalc.core.grouping import StoredTensor, grouped, template_of
+from paramcalc.core.grouping import StoredTensor, alike, boxed, template_of
 from paramcalc.core.model import ESTIMATED, EXACT, Model, TensorGroup
 from paramcalc.core.names import Indices, index_of
 from paramcalc.errors import ParamcalcError, shorten
@@ -55,7 +55,7 @@ def model_from_checkpoint(checkpoint: Checkpoint, name: str, reading: Reading) -
     configuration = json_beside(checkpoint.folder, CONFIGURATION)
     described, notes = _described(configuration, reading)
     reader = _Reader(described, scheme_of(configuration, json_beside(checkpoint.folder, OLD_FILE)))
-    groups = tuple(reader.shared(grouped(map(reader.stored, checkpoint.tensors))))
+    groups = tuple(reader.shared(reader.groups(checkpoint.tensors)))
     if not groups:
         raise ParamcalcError(f"`{checkpoint.description}` holds no tensors")
     notes += reader.notes()
@@ -122,20 +122,30 @@ class _Reader:
         self.packed = 0
         self.endings = packed_endings()
 
-    def stored(self, tensor: Stored) -> StoredTensor:
-        """The tensor with its logical shape, its kind, and whether it is trained."""
-        template, index = template_of(tensor.name)
-        key = template, tensor.dtype, tensor.shape, index if template in self.varied else ()
+    def groups(self, tensors: Iterable[Stored]) -> list[TensorGroup]:
+        """Groups of tensors with logical shapes, kinds, and whether they are trained."""
+        found: dict[StoredTensor, list[tuple[int, ...]]] = {}
+        for (template, dtype, shape, size), indices in alike(tensors).items():
+            tensor = Stored(template, dtype, shape, size)
+            parts = [(self._facts(tensor, indices[0]), indices)]
+            if template in self.varied:
+                parts = [(self._facts(tensor, index), [index]) for index in indices]
+            for facts, those in parts:
+                self.packed += facts.is_packed * len(those)
+                one = StoredTensor(template, facts.shape, dtype, size, facts.kind, facts.trained)
+                found.setdefault(one, []).extend(those)
+        return boxed(found.items())
+
+    def _facts(self, tensor: Stored, index: tuple[int, ...]) -> Facts:
+        """What is found out about a tensor by the template of its name."""
+        template, dtype, shape, _ = tensor
+        key = template, dtype, shape, index if template in self.varied else ()
         facts = self.facts.get(key)
         if facts is None:
             if len(self.facts) == MOST_DIFFERENT:
                 raise ParamcalcError(f"more than {MOST_DIFFERENT:,} tensors that have no pattern")
-            facts = self._look(tensor)
-            self.facts[key] = facts
-        self.packed += facts.is_packed
-        return StoredTensor(
-            tensor.name, facts.shape, tensor.dtype, tensor.size, facts.kind, facts.trained
-        )
+            facts = self.facts[key] = self._look(tensor._replace(name=template.format(*index)))
+        return facts
 
     def _look(self, tensor: Stored) -> Facts:
         name, dtype, shape = tensor.name, tensor.dtype, tensor.shape
