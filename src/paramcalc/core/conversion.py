@@ -88,11 +88,20 @@ def _scope(model: Model, conversion: Conversion) -> LazyScope:
 def _fact(expressions: Sequence[Expression], scope: Mapping[str, Any]) -> Any:
     """What the metadata say; 0 where the architecture has no such thing."""
     for expression in expressions:
-        if all(name in scope for name in expression.names):
+        if all(_is_known(name, scope) for name in expression.names):
             found = expression(scope)
             if found is not None:
                 return found
     return 0
+
+
+def _is_known(name: str, scope: Mapping[str, Any]) -> bool:
+    """Whether a name means something; it is looked up, for fields are made when they are asked."""
+    try:
+        scope[name]
+    except KeyError:
+        return False
+    return True
 
 
 class _Converter:
@@ -110,14 +119,27 @@ class _Converter:
         group = written
         before, layer, rest = self.place(self.renamed(group.template))
         targets, leaf = self.targets(rest)
-        if targets is None:
+        if targets is None and "{}" in rest:
+            yield from self.numbered(group, rest)
+        elif targets is None:
             if group.trained:
                 self.unknown.append(group.template)
                 yield group
-            return
-        for target in targets:
-            if self.holds(target, group.shape):
-                yield self.one(group, target, f"{before}{layer}", leaf)
+        else:
+            for target in targets:
+                if self.holds(target, group.shape, before):
+                    yield self.one(group, target, f"{before}{layer}", leaf)
+
+    def numbered(self, group: TensorGroup, rest: str) -> Iterator[TensorGroup]:
+        """Tensors whose rules are for each number in their names: `layer.0.norm`, `layer.1.norm`."""
+        at = group.template.count("{}") - rest.count("{}")
+        head = group.template.split("{}")
+        for number in group.indices[at]:
+            box = (*group.indices[:at], (number,), *group.indices[at + 1 :])
+            one = part(group, box)
+            template = "{}".join(head[: at + 1]) + str(number) + "{}".join(head[at + 1 :])
+            indices = (*one.indices[:at], *one.indices[at + 1 :])
+            yield from self.group(one._replace(template=template, indices=indices))
 
     def present(self, group: TensorGroup) -> TensorGroup | None:
         """The group without the layers that are not written."""
@@ -150,10 +172,11 @@ class _Converter:
         module, _, leaf = name.rpartition(".")
         return names.get(module), f".{leaf}"
 
-    def holds(self, target: Target, shape: Sequence[int]) -> bool:
+    def holds(self, target: Target, shape: Sequence[int], place: str = "") -> bool:
+        """Whether the target's condition holds, of the tensor's shape and where its layer stands."""
         if target.condition is None:
             return True
-        return target.condition.holds(Scope(self.scope, {"shape": list(shape)}))
+        return target.condition.holds(Scope(self.scope, {"shape": list(shape), "place": place}))
 
     def one(self, group: TensorGroup, target: Target, place: str, leaf: str) -> TensorGroup:
         """Indices that the new name has no room for are stacked: experts become one tensor."""
