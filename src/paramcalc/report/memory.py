@@ -44,7 +44,8 @@ def page(
     """
     if by != "precision":
         return _broken_down(model, rows, tensors, like)
-    largest = max(row.total_bytes for row in rows) or 1
+    sizes = [row.total_bytes for row in rows]
+    largest = max(sizes) or 1
     columns = [
         Column("precision", "Precision", NAME),
         Column("bits_per_weight", "Bits/weight", RATIO, drop=4),
@@ -65,8 +66,8 @@ def page(
             Table(
                 columns,
                 [
-                    Row(record | {"kept": row.kept, "bar": row.total_bytes / largest})
-                    for row, record in zip(rows, records)
+                    Row(record | {"kept": row.kept, "bar": size / largest})
+                    for row, record, size in zip(rows, records, sizes)
                 ],
             )
         ],
