@@ -24,7 +24,7 @@ DATA = Path(__file__).parents[1] / "data"
 CASES: dict[str, dict[str, Any]] = json.loads(
     gzip.decompress((DATA / "gguf_recipes.json.gz").read_bytes())
 )
-GGML_NAMES = {"fp32": "f32", "fp16": "f16"}
+GGML_NAMES = {"fp32": "F32", "fp16": "F16"}
 
 
 @cache
@@ -52,7 +52,7 @@ def test_type_of_every_tensor(name: str) -> None:
     for quant, rows in CASES[name]["types"].items():
         file_type, imatrix = quant.split()
         found = {
-            tensor.name: (list(tensor.shape), GGML_NAMES.get(form.name, form.name.lower()))
+            tensor.name: (list(tensor.shape), GGML_NAMES.get(form.name, form.name.upper()))
             for group, form in recipe(file_type, int(imatrix)).assign(model(name))
             for tensor in group.tensors()
         }
@@ -60,14 +60,14 @@ def test_type_of_every_tensor(name: str) -> None:
         others = {kind for tensor, (_, kind) in found.items() if tensor not in wanted}
 
         assert {tensor: found.get(tensor) for tensor in wanted} == wanted, quant
-        assert others <= {"f32"}, quant
+        assert others <= {"F32"}, quant
 
 
 def listed(rows: list[Any]) -> Iterator[tuple[str, tuple[list[int], str]]]:
     """Each tensor of rows that list layers as ranges."""
     for name, layers, shape, kind in rows:
         for layer in numbers(layers):
-            yield (f"blk.{layer}.{name}" if layers else name), (shape, kind)
+            yield (f"blk.{layer}.{name}" if layers else name), (shape, kind.upper())
 
 
 def numbers(text: str) -> list[int]:

@@ -154,10 +154,10 @@ class _Assignment:
 
     def matched(self, group: TensorGroup, start: int) -> Iterator[tuple[TensorGroup, Rule | None]]:
         """The group's tensors with the first rule that fits each."""
-        rules = self.recipe.scheme.rules
+        rules, names = self.recipe.scheme.rules, _about(group)
         for position in range(start, len(rules)):
             rule = rules[position]
-            if not rule.fits(group, self.scope(group, rule)):
+            if not rule.fits(group, self.scope(names, rule)):
                 continue
             sides = list(self.sides(group, rule))
             if len(sides) > 1:
@@ -177,21 +177,8 @@ class _Assignment:
                 continue
             yield from ((some, not out) for some, out in divided(one, rule.besides))
 
-    def scope(self, group: TensorGroup, rule: Rule, **place: Any) -> LazyScope:
+    def scope(self, names: Mapping[str, Any], rule: Rule) -> LazyScope:
         """The names for a rule's expressions about one tensor."""
-        shape = [int(size) for size in group.shape]
-        columns = row_numel(shape, group.kind)
-        transposed = group.kind == "Conv1D" and len(shape) == 2
-        names = {
-            "kind": group.kind,
-            "shape": shape,
-            "numel": prod(shape),
-            "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
-            "K": shape[0] if transposed else columns,
-            "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
-            "inside": "{}" in group.template,
-            **place,
-        }
         return LazyScope(self.facts, names, rule.lets, self.recipe.scheme.lets)
 
     # --- which format ----------------------------------------------------------------------------
@@ -258,7 +245,7 @@ class _Assignment:
         self, group: TensorGroup, rule: Rule, choices: Sequence[Choice], place: Mapping[str, Any]
     ) -> Format:
         """The format for one tensor."""
-        scope = self.scope(group, rule, **place)
+        scope = self.scope({**_about(group), **place}, rule)
         name = _first(choices, scope) or OWN
         if rule.then and ALL not in self.recipe.mix:
             scope["chosen"] = self.named(name).name
@@ -292,7 +279,7 @@ class _Assignment:
 
     def pieces(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
         """What is stored in the tensor's place: the packed values, scales, zeros."""
-        scope = self.scope(group, rule)
+        scope = self.scope(_about(group), rule)
         stem = group.template.removesuffix(rule.ending)
         for piece in rule.stores:
             if piece.condition is not None and not piece.condition.holds(scope):
@@ -302,6 +289,22 @@ class _Assignment:
                 template=stem + piece.ending, shape=shape, dtype=None, kind="Parameter"
             )
             yield stored, self.named(piece.format)
+
+
+def _about(group: TensorGroup) -> dict[str, Any]:
+    """What rules may ask of a tensor itself."""
+    shape = [int(size) for size in group.shape]
+    columns = row_numel(shape, group.kind)
+    transposed = group.kind == "Conv1D" and len(shape) == 2
+    return {
+        "kind": group.kind,
+        "shape": shape,
+        "numel": prod(shape),
+        "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
+        "K": shape[0] if transposed else columns,
+        "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
+        "inside": "{}" in group.template,
+    }
 
 
 def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:

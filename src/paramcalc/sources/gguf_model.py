@@ -23,6 +23,9 @@ from paramcalc.sources.gguf_types import stored_as
 from paramcalc.units import MOST_TOKENS
 
 TABLE, HEAD = "token_embd.weight", "output.weight"
+RECIPE = "gguf_recipe"
+"""In a model's card: the recipe that the file says it was made by."""
+IMATRIX = "quantize.imatrix.file"
 
 
 def model_from_gguf(path: Path, name: str, reading: Reading) -> Model:
@@ -44,6 +47,7 @@ def model_from_gguf(path: Path, name: str, reading: Reading) -> Model:
         source="; ".join([_said(headers), *notes]),
         context=_whole(metadata, "context_length") or None,
         mtp_numel=_extra(metadata, tensors),
+        card=_card(metadata),
     )
     return _with_ends(model, {tensor.name: prod(tensor.shape) for tensor in tensors}, metadata)
 
@@ -124,6 +128,14 @@ def _caches(
     except ParamcalcError as error:
         said = error.problems[0].message
         return (), [f"the metadata do not tell what the layers remember ({said}): weights only"]
+
+
+def _card(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Which recipe the file says it was made by, under `RECIPE`."""
+    name = rules(FILE)["_file_types"].get(str(metadata.get("general.file_type")))
+    if name is None:
+        return {}
+    return {RECIPE: f"{name}-imatrix" if IMATRIX in metadata else name}
 
 
 def _whole(metadata: Mapping[str, Any], key: str) -> int:
