@@ -21,7 +21,7 @@ from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, parse
 from paramcalc.core.pattern import pattern
-from paramcalc.core.recipe import Choice, FindFormat, Piece, Recipe, Rule, Scheme
+from paramcalc.core.recipe import Choice, FindFormat, Layout, Piece, Recipe, Rule, Scheme
 from paramcalc.errors import ParamcalcError, shorten
 
 SCHEMES = Table("schemes.yaml")
@@ -51,7 +51,13 @@ def compiled(name: str, card: Mapping[str, Any]) -> Scheme:
         _expressions(card.get("let", {})),
         card.get("fallback", {}),
         bool(card.get("converts")),
+        _layout(card["file"]) if "file" in card else None,
     )
+
+
+def _layout(card: Mapping[str, Any]) -> Layout:
+    low_to_high = {key: tuple(card[key]) for key in ("token_bytes", "key_bytes")}
+    return Layout(**{**card, **low_to_high, "source": " ".join(str(card["source"]).split())})
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:

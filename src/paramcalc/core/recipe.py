@@ -69,6 +69,24 @@ class Rule(NamedTuple):
         return self.condition is None or self.condition.holds(scope)
 
 
+class Layout(NamedTuple):
+    """What a kind of file needs besides the tensors; ranges are low, middle and high."""
+
+    alignment: int
+    """Each tensor begins at a multiple of this."""
+    table: str
+    """The tensor with a row for each word of the vocabulary."""
+    tensor_bytes: int
+    """To describe a tensor, without its name and its sizes."""
+    size_bytes: int
+    """For each of its sizes."""
+    token_bytes: tuple[int, int, int]
+    """For each word of the vocabulary."""
+    key_bytes: tuple[int, int, int]
+    """For everything else that is said of the model."""
+    source: str = ""
+
+
 class Scheme(NamedTuple):
     """Rules that recipes of one kind share."""
 
@@ -79,6 +97,8 @@ class Scheme(NamedTuple):
     """Where rows are no whole number of blocks: the format to take instead; None is an error."""
     converts: bool = False
     """The tensors are those of another kind of file."""
+    file: Layout | None = None
+    """What is known of such files."""
 
 
 FindFormat = Callable[[str], Format]
