@@ -109,7 +109,10 @@ def test_an_importance_matrix_is_seen(tmp_path: Path, config: str) -> None:
 def test_a_tensor_too_many_and_one_of_another_type(
     tmp_path: Path, config: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    changes = {"rope_freqs.weight": ([64], Type.F32), "blk.3.attn_v.weight": ([1024, 1024], Type.F16)}
+    changes = {
+        "rope_freqs.weight": ([64], Type.F32),
+        "blk.3.attn_v.weight": ([1024, 1024], Type.F16),
+    }
 
     assert main(["verify", config, written(tmp_path, "Q4_K_M", changes), "--json"]) == 1
 

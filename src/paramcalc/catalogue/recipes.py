@@ -21,7 +21,8 @@ from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, parse
 from paramcalc.core.pattern import pattern
-from paramcalc.core.recipe import Choice, FindFormat, Layout, Piece, Recipe, Rule, Scheme
+from paramcalc.core.recipe import FindFormat, Recipe
+from paramcalc.core.scheme import Choice, Layout, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, shorten
 
 SCHEMES = Table("schemes.yaml")

@@ -63,8 +63,6 @@ def _folded(
     for group in grouped(tensors):
         (shape, type_), (other_shape, other_type) = pairs[group.stored_type or ""]
         found.append(
-            Difference(
-                kind, group_name(group), shape, other_shape, group.count, type_, other_type
-            )
+            Difference(kind, group_name(group), shape, other_shape, group.count, type_, other_type)
         )
     return found

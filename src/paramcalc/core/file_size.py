@@ -8,7 +8,8 @@ from typing import NamedTuple
 from paramcalc.core.functions import round_up
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
-from paramcalc.core.recipe import Layout, Recipe
+from paramcalc.core.recipe import Recipe
+from paramcalc.core.scheme import Layout
 
 
 class FileSize(NamedTuple):

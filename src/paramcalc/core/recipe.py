@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from paramcalc.core.closure import LARGEST
 from paramcalc.core.conversion import Conversion, Converted, convert
-from paramcalc.core.expression import Expression
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
-from paramcalc.core.pattern import Pattern, divided, part, tidy
+from paramcalc.core.pattern import divided, part, tidy
 from paramcalc.core.precision import Format, row_numel
+from paramcalc.core.scheme import Choice, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, shorten
 
 OWN = "own"
@@ -26,79 +27,6 @@ MIX, ALL = "mix", "all"
 """Stands for what the recipe says for the rule's category, or for all of them."""
 _PLACE = frozenset({"i", "n", "block", "ordinal"})
 """Names that tell where a tensor stands among those of its category."""
-
-
-class Choice(NamedTuple):
-    """A format, taken if the condition holds."""
-
-    format: str
-    condition: Expression | None = None
-
-
-class Piece(NamedTuple):
-    """One of the tensors that are stored for one of the model's."""
-
-    ending: str
-    format: str
-    shape: Expression
-    """A list of sizes."""
-    condition: Expression | None = None
-
-
-class Rule(NamedTuple):
-    """How the tensors that it fits are stored."""
-
-    names: tuple[Pattern, ...] = ()
-    besides: tuple[Pattern, ...] = ()
-    kinds: frozenset[str] = frozenset()
-    condition: Expression | None = None
-    choices: tuple[Choice, ...] = ()
-    then: tuple[Choice, ...] = ()
-    """What may take the place of the chosen format, which is `chosen` here."""
-    stores: tuple[Piece, ...] = ()
-    ending: str = ".weight"
-    """What the endings of the pieces take the place of."""
-    category: str = ""
-    lets: Mapping[str, Expression] = NOTHING
-    """Names for this rule's expressions, before the scheme's own."""
-
-    def fits(self, group: TensorGroup, scope: Mapping[str, Any]) -> bool:
-        """Kind and condition; names are another matter."""
-        if self.kinds and group.kind not in self.kinds:
-            return False
-        return self.condition is None or self.condition.holds(scope)
-
-
-class Layout(NamedTuple):
-    """What a kind of file needs besides the tensors; ranges are low, middle and high."""
-
-    alignment: int
-    """Each tensor begins at a multiple of this."""
-    table: str
-    """The tensor with a row for each word of the vocabulary."""
-    tensor_bytes: int
-    """To describe a tensor, without its name and its sizes."""
-    size_bytes: int
-    """For each of its sizes."""
-    token_bytes: tuple[int, int, int]
-    """For each word of the vocabulary."""
-    key_bytes: tuple[int, int, int]
-    """For everything else that is said of the model."""
-    source: str = ""
-
-
-class Scheme(NamedTuple):
-    """Rules that recipes of one kind share."""
-
-    name: str
-    rules: tuple[Rule, ...]
-    lets: Mapping[str, Expression] = NOTHING
-    fallback: Mapping[str, str | None] = NOTHING
-    """Where rows are no whole number of blocks: the format to take instead; None is an error."""
-    converts: bool = False
-    """The tensors are those of another kind of file."""
-    file: Layout | None = None
-    """What is known of such files."""
 
 
 FindFormat = Callable[[str], Format]
@@ -245,16 +173,19 @@ class _Assignment:
         return {"block": block, "ordinal": ordinal, "total": len(order)}
 
     def order(self, category: str) -> Mapping[tuple[str, int], int]:
-        """The tensors of a category in the order of layers, then of names."""
+        """The tensors of a category in the order of layers, then of names.
+
+        Layers inside of another part (`enc.blk.0`) come first, in the order of their names alone.
+        """
         if category not in self._orders:
             places = [
-                (block, group.template)
+                (_layer(group, block), group.template.replace("{}", str(block), 1), group, block)
                 for group, rule in self.found
                 if rule is not None and rule.category == category and group.indices
                 for block in group.indices[0]
             ]
-            ordered = enumerate(sorted(places))
-            self._orders[category] = {(name, block): n for n, (block, name) in ordered}
+            ordered = enumerate(sorted(places, key=itemgetter(0, 1)))
+            self._orders[category] = {(g.template, block): n for n, (*_, g, block) in ordered}
         return self._orders[category]
 
     @cached_property
@@ -332,6 +263,11 @@ def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:
         if choice.condition is None or choice.condition.holds(scope):
             return choice.format
     return None
+
+
+def _layer(group: TensorGroup, block: int) -> int:
+    """The number by which a layer is ordered."""
+    return -1 if "." in group.template.partition(".{}")[0] else block
 
 
 def _last(group: TensorGroup) -> int:

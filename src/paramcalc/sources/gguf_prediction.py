@@ -41,7 +41,7 @@ def predict(model: Model, other: Model, precision: str | None = None) -> Predict
         raise ParamcalcError(
             f"`{shorten(recipe.name)}` is no file type of GGUF", "such as `Q4_K_M` or `F16`"
         )
-    types = {entry: shown for entry, shown in formats().values()}
+    types = dict(formats().values())
     groups = [
         _plain(group)._replace(stored_type=types.get(form.name, form.name))
         for group, form in recipe.assign(model)
