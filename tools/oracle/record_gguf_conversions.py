@@ -4,7 +4,7 @@ For each case (``gguf_cases.yaml``) the converter gets the published config.json
 published names and shapes that hold nothing; stored are the names, shapes and types that it would
 write, and what the metadata say of heads and experts.
 
-    python tools/oracle/record_gguf_conversions.py LLAMA_CPP COMMIT tests/data/gguf_conversions.jsonl.gz
+    python tools/oracle/record_gguf_conversions.py LLAMA_CPP COMMIT tests/data/FILE.jsonl.gz
 
 LLAMA_CPP is a checkout. Needed besides: torch, transformers, sentencepiece, and paramcalc itself.
 """

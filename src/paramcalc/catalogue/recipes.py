@@ -25,13 +25,10 @@ from paramcalc.core.recipe import (
     MODEL_NAMES,
     OWN,
     TENSOR_NAMES,
-    Choice,
     FindFormat,
-    Piece,
     Recipe,
-    Rule,
-    Scheme,
 )
+from paramcalc.core.scheme import Choice, Layout, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 SCHEMES = Table("schemes.yaml")
@@ -59,7 +56,13 @@ def compiled(name: str, card: Mapping[str, Any]) -> Scheme:
         _expressions(card.get("let", {})),
         card.get("fallback", {}),
         bool(card.get("converts")),
+        _layout(card["file"]) if "file" in card else None,
     )
+
+
+def _layout(card: Mapping[str, Any]) -> Layout:
+    low_to_high = {key: tuple(card[key]) for key in ("token_bytes", "key_bytes")}
+    return Layout(**{**card, **low_to_high, "source": " ".join(str(card["source"]).split())})
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:

@@ -131,7 +131,7 @@ class _Converter:
                     yield self.one(group, target, f"{before}{layer}", leaf)
 
     def numbered(self, group: TensorGroup, rest: str) -> Iterator[TensorGroup]:
-        """Tensors whose rules are for each number in their names: `layer.0.norm`, `layer.1.norm`."""
+        """Tensors with a rule for each number in their names: `layer.0.norm`, `layer.1.norm`."""
         at = group.template.count("{}") - rest.count("{}")
         head = group.template.split("{}")
         for number in group.indices[at]:
@@ -173,7 +173,7 @@ class _Converter:
         return names.get(module), f".{leaf}"
 
     def holds(self, target: Target, shape: Sequence[int], place: str = "") -> bool:
-        """Whether the target's condition holds, of the tensor's shape and where its layer stands."""
+        """Whether the target's condition holds, over the shape and where the layer stands."""
         if target.condition is None:
             return True
         return target.condition.holds(Scope(self.scope, {"shape": list(shape), "place": place}))

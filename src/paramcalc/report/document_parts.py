@@ -306,8 +306,8 @@ class Reported(Keys):
 class TensorDifference(Keys):
     """Equal differences of several tensors."""
 
-    kind: Literal["missing", "extra", "shape"]
-    """Missing in the other, extra there, or of another shape."""
+    kind: Literal["missing", "extra", "shape", "type"]
+    """Missing in the other, extra there, or of another shape or number format."""
     name: str
     """The tensors' names, with ranges of their numbers."""
     shape: list[Number] | None
@@ -316,3 +316,7 @@ class TensorDifference(Keys):
     """The shape in the other."""
     tensors: Number
     """How many tensors differ so."""
+    type: str | None
+    """The number format that the file type means; null if types are not compared."""
+    other_type: str | None
+    """The number format in the other."""

@@ -270,8 +270,10 @@ class VerifyResult(Identity):
     """What it was held against."""
     other_parameters: Parameters
     """Counts of the other."""
+    precision: str | None
+    """The file type of a GGUF file, by which types are compared; null if they are not."""
     equal: bool
-    """Names and shapes agree."""
+    """Names and shapes agree, and types where they are compared."""
     differences: list[TensorDifference]
     """Where they do not."""
 
