@@ -35,6 +35,7 @@ def main(library: str, folder: Path) -> None:
 
 
 def versions(package: str) -> dict[str, str]:
+    """Of the library and of the frameworks that it stands on."""
     found = {}
     for name in dict.fromkeys((package, *FRAMEWORKS)):
         try:

@@ -155,9 +155,7 @@ def _scheme(
     return Scheme(name, containers, tuple(rule["buffers"]), modules=own)
 
 
-def _of_each(
-    rule: Mapping[str, Any], quantization: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+def _of_each(rule: Mapping[str, Any], quantization: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What a module has otherwise than the rest, if the rule knows such keys."""
     if not rule.get("of_each"):
         return {}

@@ -94,8 +94,12 @@ def old_compressor(compressors: Any, model: Any, options: dict[str, Any], folder
 
     sparsity = options.get("sparsity")
     if sparsity:
-        from compressed_tensors.config import CompressionFormat, SparsityStructure
-        from compressed_tensors.config import sparse_24_bitmask, sparse_bitmask
+        from compressed_tensors.config import (
+            CompressionFormat,
+            SparsityStructure,
+            sparse_24_bitmask,
+            sparse_bitmask,
+        )
 
         kind = {
             "sparse-24-bitmask": sparse_24_bitmask.Sparse24BitMaskConfig,
@@ -133,8 +137,11 @@ def old_format(options: dict[str, Any]) -> str | None:
 
 
 def quantization(options: dict[str, Any]) -> Any:
-    from compressed_tensors.quantization import QuantizationConfig, QuantizationScheme
-    from compressed_tensors.quantization import preset_name_to_scheme
+    from compressed_tensors.quantization import (
+        QuantizationConfig,
+        QuantizationScheme,
+        preset_name_to_scheme,
+    )
 
     targets = options.get("targets", ["Linear"])
     scheme = (
@@ -159,9 +166,7 @@ def fill(model: Any) -> None:
         for name, parameter in model.named_parameters():
             if name.endswith("_scale"):
                 parameter.fill_(1)
-            elif name.endswith("_zero_point"):
-                parameter.fill_(0)
-            elif name.endswith("_g_idx"):
+            elif name.endswith(("_zero_point", "_g_idx")):
                 parameter.fill_(0)
 
 

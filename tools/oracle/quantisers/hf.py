@@ -136,7 +136,7 @@ def stored_state(model: Any, quantizer: Any) -> dict[str, Any]:
     """The tensors as save_pretrained names them."""
     state = dict(model.state_dict())
     if IS_OLD:
-        tied = model._tied_weights_keys or [] if model.config.tie_word_embeddings else []  # noqa: SLF001
+        tied = model._tied_weights_keys or [] if model.config.tie_word_embeddings else []
         return {name: value for name, value in state.items() if name not in tied}
     from transformers.core_model_loading import revert_weight_conversion
     from transformers.modeling_utils import remove_tied_weights_from_state_dict

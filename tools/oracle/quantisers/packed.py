@@ -89,7 +89,7 @@ def section(options: dict[str, Any]) -> dict[str, Any]:
         from awq.models._config import AwqConfig
 
         config = AwqConfig(q_group_size=options["group_size"], version=options["awq"])
-        return config.to_transformers_dict() | {"tool": f"autoawq {version('autoawq')}"}
+        return {**config.to_transformers_dict(), "tool": f"autoawq {version('autoawq')}"}
     from gptqmodel import QuantizeConfig
 
     written: dict[str, Any] = QuantizeConfig(**options).to_dict()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from tools.oracle.quantisers.common import MODELS, Case, cases_of, through_transformers
@@ -17,7 +18,11 @@ SOME: list[dict[str, Any]] = [
     {"config": "Int4WeightOnlyConfig", "group_size": 64},
     {"config": "Int4WeightOnlyConfig"},
     {"config": "Int4WeightOnlyConfig", "group_size": 256},
-    {"config": "Int4WeightOnlyConfig", "group_size": 32, "int4_packing_format": "tile_packed_to_4d"},
+    {
+        "config": "Int4WeightOnlyConfig",
+        "group_size": 32,
+        "int4_packing_format": "tile_packed_to_4d",
+    },
     {
         "config": "Int4WeightOnlyConfig",
         "group_size": 32,
@@ -77,7 +82,9 @@ def stand_in_for_kernels() -> None:
     import torch
     import torchao.prototype.mx_formats.inference_workflow as formats
     import torchao.quantization.quant_api as api
-    import torchao.quantization.quantize_.workflows.int4.int4_tensor as int4
+
+    # By name: `quantize_` is a function as well.
+    int4: Any = import_module("torchao.quantization.quantize_.workflows.int4.int4_tensor")
 
     def quantize(weight: Any, group: int) -> tuple[Any, Any, Any]:
         side = torch.zeros(weight.shape[-1] // group, weight.shape[0])
@@ -90,8 +97,8 @@ def stand_in_for_kernels() -> None:
         return
     IS_REPLACED.append(True)
 
-    pack = torch.ops.aten._convert_weight_to_int4pack  # noqa: SLF001 - as torchao calls it
-    torch.ops.aten._convert_weight_to_int4pack = lambda weight, tiles: torch.zeros(  # noqa: SLF001
+    pack = torch.ops.aten._convert_weight_to_int4pack
+    torch.ops.aten._convert_weight_to_int4pack = lambda weight, tiles: torch.zeros(
         pack(weight.to("meta"), tiles).shape, dtype=torch.int32
     )
     torch.cuda.get_device_capability = lambda *_: (10, 0)
@@ -117,7 +124,9 @@ def quantization(options: dict[str, Any]) -> Any:
     if where:
         import torchao.prototype.mx_formats as home  # type: ignore[no-redef]
     make_config: Callable[..., Any] = getattr(home, name)
-    return TorchAoConfig(make_config(**{key: value_of(key, v) for key, v in given.items()}), **outer)
+    return TorchAoConfig(
+        make_config(**{key: value_of(key, v) for key, v in given.items()}), **outer
+    )
 
 
 def value_of(key: str, value: Any) -> Any:
