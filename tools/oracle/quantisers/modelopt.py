@@ -13,7 +13,7 @@ MODELS = ["llama", "llama-wide", "qwen3", "mixtral"]
 OPTIONS: list[dict[str, Any]] = [
     {"config": name}
     for name in (
-        *("FP8_DEFAULT_CFG", "NVFP4_DEFAULT_CFG", "NVFP4_AWQ_LITE_CFG", "INT4_AWQ_CFG"),
+        *("FP8_DEFAULT_CFG", "NVFP4_DEFAULT_CFG", "INT4_AWQ_CFG"),
         *(
             "W4A8_AWQ_BETA_CFG",
             "INT8_SMOOTHQUANT_CFG",
