@@ -60,6 +60,10 @@ class Converted(NamedTuple):
     facts: Mapping[str, Any]
     unknown: tuple[str, ...] = ()
     """Tensors that no rule is for; they are taken as they stand."""
+    is_declared: bool = True
+    """The rules are the architecture's own."""
+    left_out: int = 0
+    """Parameters that are written to another file, such as those of a vision tower."""
 
 
 def convert(model: Model, conversion: Conversion) -> Converted:
@@ -71,7 +75,9 @@ def convert(model: Model, conversion: Conversion) -> Converted:
     facts: dict[str, Any] = {"architecture": conversion.architecture}
     for name, texts in conversion.facts.items():
         facts[name] = _fact(texts, LazyScope(scope, facts))
-    return Converted(tuple(groups), facts, tuple(dict.fromkeys(converter.unknown)))
+    unknown = tuple(dict.fromkeys(converter.unknown))
+    left_out = converter.left_out
+    return Converted(tuple(groups), facts, unknown, conversion.is_declared, left_out)
 
 
 def _scope(model: Model, conversion: Conversion) -> LazyScope:
@@ -109,12 +115,14 @@ class _Converter:
         self.rules = conversion
         self.scope = scope
         self.unknown: list[str] = []
+        self.left_out = 0
 
     def group(self, group: TensorGroup) -> Iterator[TensorGroup]:
         """What becomes of equal tensors: nothing, the same under another name, or several."""
         written = self.present(group)
         plain = group.template.replace("{}", "0")
         if written is None or any(pattern.matches(plain) for pattern in self.rules.dropped):
+            self.left_out += int(group.numel) if group.trained else 0
             return
         group = written
         before, layer, rest = self.place(self.renamed(group.template))

@@ -83,9 +83,30 @@ class Recipe(NamedTuple):
         for group in model.groups:
             yield group, Format(self.name, _UNIT, share, self.source)
 
-    def estimated_for(self, model: Model) -> tuple[str, ...]:
-        """Tensors that no rule of the conversion is for: their names are a guess."""
-        return _Assignment(self, model).converted.unknown
+    def doubts(self, model: Model) -> tuple[str, ...]:
+        """Why the answer is an estimate; nothing where every tensor has a rule."""
+        if not model.is_counted:
+            return (f"as many bits for each weight as in {model.like}",)
+        if not self.scheme.converts:
+            return ()
+        found = _Assignment(self, model).converted
+        if found.unknown:
+            number, first = len(found.unknown), found.unknown[0]
+            return (f"how {number} kinds of tensors are converted is open ({first})",)
+        if not found.is_declared:
+            return ("converted as the architecture's nearest relative is",)
+        return ()
+
+    def remarks(self, model: Model) -> tuple[str, ...]:
+        """What it takes to make such a file, and what is not in it."""
+        found = []
+        if self.values.get("imatrix"):
+            found.append("made with an importance matrix")
+        if self.scheme.converts and model.is_counted:
+            left_out = _Assignment(self, model).converted.left_out
+            if left_out:
+                found.append(f"{left_out:,} parameters are in another file")
+        return tuple(found)
 
 
 class _Assignment:

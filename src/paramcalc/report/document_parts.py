@@ -243,6 +243,8 @@ class MemoryRow(Parts):
     """What part of the parameters stays in 16 bits or more, from 0 to 1."""
     formats: list[FormatShare]
     """The weights by number format, largest first."""
+    remarks: list[str]
+    """What is to be said about it: that it needs an importance matrix, why it is an estimate."""
     tensors: list[StoredTensors] | None
     """With `--by tensor`: each tensor."""
 

@@ -193,18 +193,28 @@ class ListedModel(Keys):
 
 
 class ListedPrecision(Keys):
-    """A number format: blocks of so many elements in so many bytes."""
+    """A number format, or a recipe that says which format each tensor gets."""
 
     name: str
     """What to call it by."""
-    bits: float
-    """Bits for each element of a full block."""
-    block_numel: Number
+    kind: str
+    """`format` or `recipe`; a recipe may have a format of the same name."""
+    bits: float | None
+    """Bits for each element of a full block of the format."""
+    bits_per_weight: float | None
+    """Of a recipe: bits for each weight of the model that the notes name."""
+    block_numel: Number | None
     """Elements in one block."""
-    block_bytes: Bytes
+    block_bytes: Bytes | None
     """Bytes of one block."""
-    description: str
+    unquantized: str | None
+    """Of a recipe: what it leaves as it is."""
+    native: str | None
+    """Hardware that computes with it."""
+    description: str | None
     """One line."""
+    source: str | None
+    """Where the layout is defined."""
 
 
 class ListedGpu(Keys):

@@ -72,8 +72,10 @@ def page(
             )
         ],
         steps,
-        flat([{k: v for k, v in one.items() if k != "formats"} for one in records]),
-        notes=notes(model, assumed),
+        flat(
+            [{k: v for k, v in one.items() if k not in ("formats", "remarks")} for one in records]
+        ),
+        notes=[*notes(model, assumed), *_said(rows)],
     )
 
 
@@ -96,8 +98,17 @@ def _broken_down(
         sized_heading(model, assumed, like),
         tables,
         data=flat(data),
-        notes=about_architecture(model),
+        notes=[*about_architecture(model), *_said(rows)],
     )
+
+
+def _said(rows: Sequence[Memory]) -> list[str]:
+    """Each remark once, behind the precisions that it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for remark in row.remarks:
+            found.setdefault(remark, []).append(row.precision)
+    return [f"{', '.join(names)}: {remark}" for remark, names in found.items()]
 
 
 def _of_one(row: Memory, records: Sequence[Record]) -> Table:

@@ -175,6 +175,7 @@ def memory_row(row: Memory) -> Record:
         "total_range_bytes": list(row.total_range),
         "unquantized_share": round(row.kept, 6),
         "formats": [share_record(share) for share in row.shares],
+        "remarks": list(row.remarks),
     }
 
 
@@ -223,7 +224,7 @@ def fit(answer: Fit, *, explain: bool = False) -> Record:
 def fit_row(row: PrecisionFit) -> Record:
     """One precision: what it needs, what there is, and how far it would go."""
     plain = memory_row(row.memory)
-    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats"):
+    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats", "remarks"):
         del plain[key]
     del plain["unquantized_share"]
     return {"precision": plain.pop("precision"), "fits": row.fits, **plain} | {
