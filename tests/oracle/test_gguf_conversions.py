@@ -1,7 +1,8 @@
-"""Names, shapes and types in GGUF files, against llama.cpp's own converter.
+"""Names, shapes and types in GGUF files, against llama.cpp's own converter and quantizer.
 
 Recorded with tools/oracle/record_gguf_conversions.py from tensors of the published names and
-shapes without data; the first line of the data has the versions.
+shapes without data; the first line of the data has the versions. The quantizer's types are those
+of `llama_model_quantize` with `dry_run`, of the same version.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from paramcalc.sources.load import load
 
 DATA = Path(__file__).parents[1] / "data" / "gguf_conversions.jsonl.gz"
 VERSIONS, *CASES = [json.loads(line) for line in gzip.decompress(DATA.read_bytes()).splitlines()]
+TYPES: dict[str, dict[str, list[list[str]]]] = json.loads(
+    gzip.decompress((DATA.parent / "gguf_types.json.gz").read_bytes())
+)
 GGML_NAMES = {"fp32": "F32", "fp16": "F16"}
 FACTS = ("heads", "kv_heads", "experts")
 
@@ -53,6 +57,29 @@ def test_what_the_metadata_say(case: dict[str, Any]) -> None:
     assert conversion.is_declared
     assert facts["architecture"] == case["architecture"]
     assert {key: facts[key] for key in FACTS} == {key: case["facts"][key] for key in FACTS}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if name_of(c) in TYPES], ids=name_of)
+def test_the_types_that_the_quantizer_chooses(case: dict[str, Any]) -> None:
+    """Dry runs over the files of the converter; tensors that are not listed are F32."""
+    for run, rows in TYPES[name_of(case)].items():
+        name, imatrix = run.split()
+        recipe = tables.precision(f"{name}-imatrix" if int(imatrix) else name)
+        found = {
+            tensor.name: GGML_NAMES.get(form.name, form.name).upper()
+            for group, form in recipe.assign(model(case))
+            for tensor in group.tensors()
+        }
+
+        assert {n: kind for n, kind in found.items() if kind != "F32"} == dict(chosen(rows)), run
+
+
+def chosen(rows: list[list[str]]) -> Iterator[tuple[str, str]]:
+    for template, layers, kind in rows:
+        for piece in layers.split() or ["0"]:
+            low, _, high = piece.partition("-")
+            for layer in range(int(low), int(high or low) + 1):
+                yield template.replace("{}", str(layer)), kind
 
 
 def test_every_declared_architecture_names_its_source() -> None:

@@ -155,6 +155,8 @@ class _Converter:
         if self.rules.written is None or self.renamed(prefix) not in self.rules.layers:
             return group
         most = self.rules.written(self.scope)
+        if type(most) is not int:
+            return group
         kept = tuple(number for number in group.indices[0] if number < most)
         if len(kept) == len(group.indices[0]):
             return group
