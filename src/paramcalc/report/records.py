@@ -66,8 +66,9 @@ def count(
     expand: bool = False,
     sizes: Sequence[tuple[str, int]] = (),
     steps: Sequence[Step] | None = None,
+    lora: Record | None = None,
 ) -> Record:
-    """The document of ``count``; ``sizes`` are bytes by precision."""
+    """The document of ``count``; ``sizes`` are bytes by precision, ``lora`` an adapter's part."""
     known = model.is_counted
     return identity(model) | {
         "parameters": parameters(model),
@@ -80,6 +81,7 @@ def count(
         "ties": [tie._asdict() for tie in model.ties],
         "weights": [{"precision": name, "weights_bytes": size} for name, size in sizes],
         "steps": step_list(steps),
+        "lora": lora,
     }
 
 
