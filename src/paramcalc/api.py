@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paramcalc.catalogue import tables
 from paramcalc.catalogue.quantization import is_quantized
@@ -18,6 +18,9 @@ from paramcalc.core.weights import AS_STORED, Precision, weights_bytes
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.load import load
 from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
+
+if TYPE_CHECKING:
+    from paramcalc.core.lora import Adapter
 
 DEFAULT_CONTEXT = 8192
 """Tokens assumed when none are given, or the model's own context if that is shorter."""
@@ -145,6 +148,31 @@ def fit(
     return fitting.fit(found, device, work, asked, lower, explain=explain)
 
 
+def lora(
+    model: object,
+    rank: int = 16,
+    targets: str | Sequence[str] | None = None,
+    *,
+    dora: bool = False,
+    save: Sequence[str] = (),
+) -> Adapter:
+    """The low-rank adapter that peft makes: its tensors, parameters and bytes.
+
+    ``targets`` are names of modules (``["q_proj", "v_proj"]``), patterns with ``*``, or
+    ``"all-linear"``; without them it is peft's choice for the architecture. Of the modules in
+    ``save`` a copy is trained and saved.
+
+    >>> lora("llama-3.1-8b", rank=16).parameters
+    6815744
+    """
+    from paramcalc.catalogue.adapters import lora_rules
+    from paramcalc.core.lora import Options, adapter
+
+    found = load(model)
+    names = (targets,) if isinstance(targets, str) else tuple(targets or ())
+    return adapter(found, Options(rank, names, dora, tuple(save)), lora_rules(found.architecture))
+
+
 def ladder_sizes(model: Model) -> list[tuple[str, int]]:
     """Bytes of the weights alone in the usual number formats, by name."""
     if model.is_undisclosed:
@@ -252,4 +280,4 @@ def formats(names: Sequence[str]) -> list[Precision]:
     return _distinct([tables.precision(name) for name in names])
 
 
-__all__ = ["DEFAULT_CONTEXT", "fit", "formats", "load", "memory", "workload"]
+__all__ = ["DEFAULT_CONTEXT", "fit", "formats", "load", "lora", "memory", "workload"]

@@ -26,8 +26,16 @@ def lora_rules(architecture: str | None) -> Rules:
         all=every["all"],
         tables=tuple(every["tables"]),
         hidden=tuple(map(pattern, every["hidden"])),
-        besides=tuple(map(pattern, every["besides"])),
-        renamed=every["renamed"],
+        besides=tuple(map(pattern, [*every["besides"], *card.get("besides", ())])),
+        refused=tuple(card.get("refused", ())),
+        renamed={**every["renamed"], **_names(card), **card.get("renamed", {})},
         fused=every["fused"],
         source=" ".join(str(every["source"]).split()),
     )
+
+
+def _names(card: Mapping[str, Any]) -> Mapping[str, str]:
+    """What networks of the architecture's kind call their parts."""
+    named = card.get("names")
+    found: Mapping[str, str] = ADAPTERS.section("_names")[named] if named else {}
+    return found

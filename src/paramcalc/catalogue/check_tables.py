@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paramcalc.catalogue import precision_schemas, schemas
+from paramcalc.catalogue import adapter_schemas, precision_schemas, schemas
 from paramcalc.catalogue.architectures import Source, find_spec
 from paramcalc.catalogue.blame import blame
 from paramcalc.catalogue.findings import findings
@@ -69,7 +69,7 @@ def entry_problems(kind: str, name: str, card: Any) -> list[Problem]:
     """What is wrong with one entry of a catalogue file, as far as the entry itself tells."""
     if name == LADDERS:
         return findings(precision_schemas.Ladders, card, (name,), f"`{name}`")
-    return _ENTRIES[kind](name, card)
+    return _ENTRIES[kind](name, card) if kind in _ENTRIES else []
 
 
 Check = Callable[[str, Any], list[Problem]]
@@ -296,4 +296,5 @@ _ENTRIES: Mapping[str, Check] = {
     "precisions": _precision_problems,
     "hardware": _by(schemas.Accelerator),
     "engines": _engine_problems,
+    "lora": lambda name, card: _by(adapter_schemas.schema(name))(name, card),
 }

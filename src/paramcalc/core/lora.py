@@ -50,6 +50,15 @@ class Adapter(NamedTuple):
     source: str = ""
 
     @property
+    def network(self) -> Model:
+        """The same with paths in the network that is adapted."""
+        groups = (
+            group._replace(template=group.template.removeprefix(PREFIX))
+            for group in self.model.groups
+        )
+        return self.model._replace(groups=tuple(groups))
+
+    @property
     def parameters(self) -> int:
         """What is trained."""
         return self.model.parameters.total
@@ -71,7 +80,7 @@ class Adapter(NamedTuple):
 
     def tensor_bytes(self, precision: str) -> int:
         """Bytes of the tensors alone, in ``fp32`` or ``bf16``."""
-        return self.model.parameters.stored * FILE_TYPES[precision][1]
+        return int(self.model.parameters.stored) * FILE_TYPES[precision][1]
 
     def file_bytes(self, precision: str) -> int | None:
         """Bytes of the whole file; None if it has too many tensors to name them one by one."""
@@ -91,14 +100,15 @@ def adapter(model: Model, options: Options, rules: Rules) -> Adapter:
         )
     places = sites(model, rules)
     chosen = wanted(model, places, targets, rules, is_given=bool(options.targets))
-    found = [*_adapted(model, places, chosen, options), *_copies(model, options.save, rules)]
+    _check_layers(places, chosen, rules)
+    found = [*_adapted(places, chosen, options), *_copies(model, options.save, rules)]
     groups = tuple(one._replace(template=PREFIX + one.template) for one in found)
     own = Model(f"{model.name} LoRA", groups, architecture=model.architecture)
     return Adapter(model, own, options, targets, rules.source)
 
 
 def _check(model: Model, options: Options) -> None:
-    rank = options.rank
+    rank: object = options.rank
     if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= MOST_RANK:
         raise ParamcalcError(
             f"the rank must be a whole number from 1 to {MOST_RANK:,}, found {shorten(str(rank))}"
@@ -110,9 +120,17 @@ def _check(model: Model, options: Options) -> None:
         )
 
 
-def _adapted(
-    model: Model, places: Sequence[Site], chosen: Wanted, options: Options
-) -> Iterator[TensorGroup]:
+def _check_layers(places: Sequence[Site], chosen: Wanted, rules: Rules) -> None:
+    """Refuse the layers that go wrong with an adapter."""
+    for site in places:
+        if site.leaf in rules.refused and chosen.parts(site):
+            raise ParamcalcError(
+                f"peft refuses an adapter for `{shorten(site.leaf)}` in this architecture",
+                "its kernels take the weight past the adapter; name other targets",
+            )
+
+
+def _adapted(places: Sequence[Site], chosen: Wanted, options: Options) -> Iterator[TensorGroup]:
     """The tensors of the adapter, in the order of the model's own."""
     saved = tuple(one for name in options.save for one in inside(name))
     found: list[tuple[Site, int]] = []
@@ -129,7 +147,7 @@ def _adapted(
         path = site.holder[0] + depth * ".base_layer"
         for ending, shape in _tensors(site, rank, options):
             yield _group(site, path + ending, shape)
-        if chosen.keeps_table(site, model):
+        if chosen.keeps_table(site):
             whole = _group(site, f"{path}.base_layer.weight", site.group.shape)
             yield whole._replace(trained=False, active_numel=0)
 

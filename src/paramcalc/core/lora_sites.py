@@ -43,16 +43,29 @@ class Rules(NamedTuple):
     """Weights that belong to no layer which a name could mean."""
     besides: tuple[Pattern, ...] = ()
     """But not these."""
+    refused: tuple[str, ...] = ()
+    """Last names of layers that take no adapter."""
     renamed: Mapping[str, str] = _NOTHING
     fused: Names = _NOTHING
     source: str = ""
 
-    def renamed_group(self, group: TensorGroup) -> TensorGroup:
-        """The group under the network's name, where the checkpoint has another."""
-        template = group.template
+    def network_name(self, name: str) -> str:
+        """The network's name for what the checkpoint may call otherwise."""
         for old, new in self.renamed.items():
-            template = template.replace(old, new)
-        return group._replace(template=template)
+            if not old.startswith("^"):
+                name = name.replace(old, new)
+            elif name.startswith(old[1:]):
+                name = new + name.removeprefix(old[1:])
+        return name
+
+    def renamed_group(self, group: TensorGroup) -> TensorGroup:
+        """The group under the network's name."""
+        return group._replace(template=self.network_name(group.template))
+
+    def end(self, model: Model, which: str) -> str | None:
+        """The path of the input table or the output head in the network."""
+        path = model.ends.get(which)
+        return None if path is None else self.network_name(f"{path}.").removesuffix(".")
 
     def is_layer(self, group: TensorGroup) -> bool:
         """The tensors are weights of layers that a name can mean."""
@@ -97,7 +110,7 @@ def sites(model: Model, rules: Rules) -> list[Site]:
 
 
 def _layer(group: TensorGroup) -> Site:
-    outputs, inputs = (*map(int, group.shape[:2]), 0, 0)[:2]
+    outputs, inputs = (*group.shape[:2], 0, 0)[:2]
     if group.kind == "Conv1D":
         outputs, inputs = inputs, outputs
     return Site(group._replace(template=group.template.removesuffix(_WEIGHT)), outputs, inputs)
@@ -132,20 +145,20 @@ def _stacked(groups: Sequence[TensorGroup], rules: Rules) -> Iterator[Site]:
 
 
 def _stacked_already(group: TensorGroup, *, transposed: bool) -> Site:
-    experts, outputs, inputs = map(int, group.shape)
+    experts, outputs, inputs = group.shape
     if transposed:
         outputs, inputs = inputs, outputs
     return Site(group, outputs, inputs, experts, is_parameter=True, is_stacked=True)
 
 
 def _joined(name: str, indices: Any, experts: int, parts: Sequence[TensorGroup]) -> Site:
-    outputs, inputs = sum(int(part.shape[0]) for part in parts), int(parts[0].shape[1])
+    outputs, inputs = sum(part.shape[0] for part in parts), parts[0].shape[1]
     group = parts[0]._replace(
         template=name,
         indices=indices,
         shape=(experts, outputs, inputs),
         count=prod(map(len, indices)),
-        active_numel=sum(int(part.active_numel) for part in parts),
+        active_numel=sum(part.active_numel for part in parts),
     )
     return Site(group, outputs, inputs, experts, is_parameter=True, is_stacked=True)
 
@@ -164,8 +177,8 @@ class Wanted(NamedTuple):
     """For paths of stacked tensors that are named themselves."""
     layers: Collection[str] | None = None
     """The modules themselves, where all are meant."""
-    tables: tuple[str, ...] = ()
-    """Tables that are saved as a whole."""
+    ends: tuple[str, ...] = ()
+    """Paths of the tables that are saved as a whole."""
 
     def parts(self, site: Site) -> list[TensorGroup]:
         """Those of the site's modules that get an adapter."""
@@ -181,10 +194,9 @@ class Wanted(NamedTuple):
         """By how much the rank is multiplied."""
         return self.parameters.get(site.leaf, 1) if site.is_parameter else 1
 
-    def keeps_table(self, site: Site, model: Model) -> bool:
+    def keeps_table(self, site: Site) -> bool:
         """The whole table is in the file too."""
-        ends = [path for end in ("input", "output") if (path := model.ends.get(end))]
-        return bool(self.tables) and any(is_below(site.group.template, end) for end in ends)
+        return any(is_below(site.group.template, end) for end in self.ends)
 
 
 def wanted(
@@ -192,7 +204,7 @@ def wanted(
 ) -> Wanted:
     """What the targets mean; each of those that are given must mean something."""
     if [target.lower() for target in targets] == [rules.all]:
-        paths = _all_layers(model, places)
+        paths = _all_layers(places, rules.end(model, "output"))
         if not rules.experts:
             return Wanted(layers=paths)
         # peft goes by the last names here, and those of experts then mean the stacked tensors.
@@ -200,12 +212,11 @@ def wanted(
         return _of_names([*leaves, *_expert_names(rules.experts)], rules)
     if is_given:
         _check_targets(targets, places, rules)
-    return _of_names(targets, rules)
+    return _of_names(targets, rules)._replace(ends=_tables(model, targets, rules))
 
 
-def _all_layers(model: Model, places: Sequence[Site]) -> list[str]:
+def _all_layers(places: Sequence[Site], head: str | None) -> list[str]:
     """Paths of all matrices but the output head."""
-    head = model.ends.get("output")
     paths = [
         site.group.template
         for site in places
@@ -235,7 +246,6 @@ def _of_names(targets: Sequence[str], rules: Rules) -> Wanted:
         tuple(one for target in modules for one in suffixes(target)),
         {name: _parts(name, parts, rules) for name, parts in meant.items()},
         tuple(one for target in named for one in suffixes(target)),
-        tables=_tables(targets, rules),
     )
 
 
@@ -251,12 +261,16 @@ def _parts(name: str, meant: Collection[str], rules: Rules) -> int:
     return max(1, len(made_of))
 
 
-def _tables(targets: Sequence[str], rules: Rules) -> tuple[str, ...]:
-    found = [target for target in targets if target in rules.tables]
-    for target in targets:
-        if "*" in target:
-            found += [name for name in rules.tables if pattern(target).matches(f"model.{name}")]
-    return tuple(found)
+def _tables(model: Model, targets: Sequence[str], rules: Rules) -> tuple[str, ...]:
+    """Where one of the tables is a target, peft saves each end that is, whatever its name."""
+    globs = [pattern(target) for target in targets if "*" in target]
+    named = any(target in rules.tables for target in targets)
+    if not named and not any(
+        glob.matches(f"model.{name}") for glob in globs for name in rules.tables
+    ):
+        return ()
+    ends = (rules.end(model, which) for which in ("input", "output"))
+    return tuple(path for path in ends if path is not None)
 
 
 def suffixes(target: str) -> tuple[Pattern, ...]:

@@ -322,3 +322,47 @@ class TensorDifference(Keys):
     """The number format that the file type means; null if types are not compared."""
     other_type: str | None
     """The number format in the other."""
+
+
+class AdapterBytes(Keys):
+    """Bytes of an adapter by what it is saved in."""
+
+    fp32: Bytes | None
+    """As peft saves it, unless it is told otherwise; null if there are too many tensors."""
+    bf16: Bytes | None
+    """In 16 bits."""
+
+
+class Lora(Keys):
+    """A low-rank adapter, as peft makes and saves it."""
+
+    rank: Number
+    """The rank of its matrices."""
+    targets: list[str]
+    """The modules that it is for."""
+    targets_given: bool
+    """Whether somebody named them; if not, they are peft's choice."""
+    dora: bool
+    """Whether it has magnitudes too."""
+    saved_modules: list[str]
+    """Modules that it holds a trained copy of."""
+    parameters: Number
+    """What is trained."""
+    all_parameters: Number
+    """Those of the model and of the adapter."""
+    share: float
+    """The first as a part of the second."""
+    tensors: Number
+    """Tensors in the file."""
+    stored: Number
+    """Elements in the file: what is trained, and whole tables beside it."""
+    tensor_bytes: AdapterBytes
+    """Bytes of the tensors alone."""
+    file_bytes: AdapterBytes
+    """Bytes of `adapter_model.safetensors`, header included."""
+    rows: list[Tensors]
+    """Its tensors, equal ones together."""
+    tensor_list: list[Tensor] | None
+    """Every one of them, with `--by tensor --expand`."""
+    source: str
+    """Where the rules come from."""

@@ -22,6 +22,7 @@ from paramcalc.report.document_parts import (
     Identity,
     Keys,
     Line,
+    Lora,
     MemoryRow,
     Module,
     Number,
@@ -61,6 +62,8 @@ class CountResult(Identity):
     """Bytes in the usual precisions."""
     steps: list[Step] | None
     """The arithmetic, with `--explain`."""
+    lora: Lora | None
+    """The adapter, with `--lora`."""
 
 
 class MemoryResult(Identity):

@@ -68,8 +68,9 @@ def count(
     expand: bool = False,
     sizes: Sequence[tuple[str, int]] = (),
     steps: Sequence[Step] | None = None,
+    lora: Record | None = None,
 ) -> Record:
-    """The document of ``count``; ``sizes`` are bytes by precision."""
+    """The document of ``count``; ``sizes`` are bytes by precision, ``lora`` an adapter's part."""
     known = model.is_counted
     return identity(model) | {
         "parameters": parameters(model),
@@ -85,6 +86,7 @@ def count(
         ],
         "weights": [{"precision": name, "weights_bytes": size} for name, size in sizes],
         "steps": step_list(steps),
+        "lora": lora,
     }
 
 
