@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 8192
 """Tokens assumed when none are given, or the model's own context if that is shorter."""
 DEFAULT_KV_PRECISION = "bf16"
+MIX = "mix"
+"""A section of a spec, and the precision that it means."""
 EVERY = "all"
 """Stands for all recipes."""
 PLAIN = {"memory": "plain", "fit": "plain_fit", "lower": "plain_lower"}
@@ -221,6 +223,8 @@ def precisions(model: Model, names: Sequence[str] | None, which: str = "memory")
     for name in names:
         if str(name).lower() == EVERY:
             found += every(model)
+        elif name == MIX and model.mix:
+            found.append(_own_mix(model))
         elif str(name).lower() != AS_STORED.name:
             found += formats([name])
         elif model.stored_bytes is None:
@@ -242,6 +246,13 @@ def every(model: Model) -> list[Precision]:
             # Rows that no block divides, or tensors that are not known one by one.
             continue
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _own_mix(model: Model) -> Precision:
+    """The formats that a spec gives its tensors."""
+    from paramcalc.catalogue.mixes import mix
+
+    return mix(model.mix, MIX, number_format, "the spec's own `mix`", MIX)
 
 
 def published(model: Model) -> Precision | None:
@@ -267,6 +278,8 @@ def ladder(model: Model, which: str) -> list[Precision]:
 def _with_own(model: Model, usual: Sequence[Precision]) -> list[Precision]:
     """The rows that take less than the model as it comes, after that one."""
     own = AS_STORED if model.stored_bytes is not None else published(model)
+    if model.mix:
+        return [_own_mix(model), *usual]
     if own is None:
         return list(usual)
     # To keep a model in more bytes than it comes in gains nothing.

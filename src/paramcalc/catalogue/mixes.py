@@ -26,7 +26,9 @@ def own_mix(path: Path, find_format: FindFormat) -> Recipe:
         return mix(source.tree, path.stem, find_format, f"{path}")
 
 
-def mix(tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str) -> Recipe:
+def mix(
+    tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str, *path: str
+) -> Recipe:
     """Patterns on names to formats, the first that fits; ``*`` is all that is left."""
     rules = []
     for key, value in tree.items():
@@ -34,7 +36,7 @@ def mix(tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str
             rules.append(Rule(names=(pattern(str(key)),), choices=choices(_formats(value))))
             check_choices(rules[-1].choices, TENSOR_NAMES, find_format)
         except ParamcalcError as error:
-            raise error.at((str(key),)) from None
+            raise error.at((*path, str(key))) from None
     rest = str(tree.get("*", DEFAULT))
     return Recipe(name, Scheme(name, tuple(rules)), rest, source=source, find_format=find_format)
 

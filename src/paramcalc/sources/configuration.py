@@ -113,6 +113,7 @@ def expanded(
         configuration=configuration,
         embeddings=expansion.embeddings,
         names=expansion.names,
+        mix=spec.mix,
         ends=expansion.ends,
         placed_caches=expansion.placed_caches,
     )
