@@ -66,8 +66,22 @@ class Converted(NamedTuple):
     """Parameters that are written to another file, such as those of a vision tower."""
 
 
+_latest: tuple[Model, Conversion, Converted] | None = None
+"""The last answer: a ladder asks for the same one for each file type."""
+
+
 def convert(model: Model, conversion: Conversion) -> Converted:
     """The model's tensors as the rules have them."""
+    global _latest  # noqa: PLW0603 - replaced as a whole, so threads see the old or the new one
+    latest = _latest
+    if latest is not None and latest[0] is model and latest[1] is conversion:
+        return latest[2]
+    found = _convert(model, conversion)
+    _latest = (model, conversion, found)
+    return found
+
+
+def _convert(model: Model, conversion: Conversion) -> Converted:
     scope = _scope(model, conversion)
     converter = _Converter(conversion, scope)
     groups = [one for group in model.groups for one in converter.group(group)]
