@@ -19,6 +19,8 @@ def run(
     kv_precision: options.KvPrecision = None,
     engine: options.Engine = None,
     overhead: options.Overhead = None,
+    sparsity: options.Sparsity = None,
+    prune: options.Prune = None,
     like: options.Like = None,
     set_: options.Set = None,
     mtp: options.Mtp = False,
@@ -35,10 +37,12 @@ def run(
     """Memory to run a model: weights in each precision, KV cache, and what the runtime adds."""
     form = chosen_format(form, json, color)
 
-    from paramcalc.api import precisions, workload
+    from paramcalc.api import precisions, sparse, workload
+    from paramcalc.catalogue.sparsity import with_sparse
     from paramcalc.core.inference import memory
     from paramcalc.report import records
     from paramcalc.report.output import emit
+    from paramcalc.report.sparsity import noted, record
     from paramcalc.sources.load import load
 
     found = load(
@@ -59,18 +63,19 @@ def run(
         engine=engine,
         overhead=overhead,
     )
-    asked = precisions(found, named_precisions(precision))
+    pruned = sparse(sparsity, prune)
+    asked = with_sparse(precisions(found, named_precisions(precision)), pruned)
     rows = [memory(found, one, work, explain=explain) for one in asked]
 
     def page() -> Page:
         from paramcalc.report.memory import page
 
-        return page(found, rows, like=like, explain=explain)
+        return noted(page(found, rows, like=like, explain=explain), pruned)
 
     emit(
         form,
         "memory",
-        lambda: [records.memory(found, rows, explain=explain)],
+        lambda: [records.memory(found, rows, explain=explain, sparsity=record(pruned, rows))],
         page,
         gib=gib,
         colour=color,

@@ -136,13 +136,20 @@ def assumptions(memory: Memory) -> Record:
     return record
 
 
-def memory(model: Model, rows: Sequence[Memory], *, explain: bool = False) -> Record:
+def memory(
+    model: Model,
+    rows: Sequence[Memory],
+    *,
+    explain: bool = False,
+    sparsity: Record | None = None,
+) -> Record:
     """The document of ``memory``: one row for each precision."""
     exact = all(row.total.exactness == model.exactness for row in rows)
     return identity(model, model.exactness if exact else _weaker(model)) | {
         "parameters": parameters(model),
         "precisions": [memory_row(row) for row in rows],
         "assumptions": assumptions(rows[0]),
+        "sparsity": sparsity,
         "steps": step_list([s for row in rows for s in row.steps]) if explain else None,
     }
 
@@ -166,7 +173,7 @@ def memory_row(row: Memory) -> Record:
     }
 
 
-def fit(answer: Fit, *, explain: bool = False) -> Record:
+def fit(answer: Fit, *, explain: bool = False, sparsity: Record | None = None) -> Record:
     """The document of ``fit``: the verdict, and each precision on its own."""
     steps = [s for row in answer.precisions for s in row.memory.steps]
     return identity(answer.model, _weaker(answer.model)) | {
@@ -180,6 +187,7 @@ def fit(answer: Fit, *, explain: bool = False) -> Record:
         "lower": fit_row(answer.lower) if answer.lower else None,
         "model_context_tokens": answer.model.context,
         "assumptions": assumptions(answer.precisions[0].memory),
+        "sparsity": sparsity,
         "steps": step_list(steps) if explain else None,
     }
 
