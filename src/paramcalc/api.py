@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paramcalc.catalogue import tables
 from paramcalc.catalogue.quantization import is_quantized
+from paramcalc.catalogue.tables import number_format
 from paramcalc.core import fit as fitting
 from paramcalc.core import inference
 from paramcalc.core.fit import Device, Fit
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 8192
 """Tokens assumed when none are given, or the model's own context if that is shorter."""
 DEFAULT_KV_PRECISION = "bf16"
+MIX = "mix"
+"""A section of a spec, and the precision that it means."""
+EVERY = "all"
+"""Stands for all recipes."""
+PLAIN = {"memory": "plain", "fit": "plain_fit", "lower": "plain_lower"}
+"""The ladders for models whose tensors are not known one by one."""
 
 
 def workload(
@@ -40,7 +47,7 @@ def workload(
     """The options of `memory` and `fit`, checked and with their defaults filled in."""
     return Workload(
         engine=tables.engine(engine),
-        kv_format=tables.number_format(kv_precision or DEFAULT_KV_PRECISION),
+        kv_format=number_format(kv_precision or DEFAULT_KV_PRECISION),
         context=_context(model, context),
         batch=_whole("batch", batch, MOST_BATCH),
         gpus=_whole("number of GPUs", gpus, fitting.MOST_GPUS),
@@ -151,7 +158,7 @@ def fit(
     )
     device = gpu if isinstance(gpu, Device) else tables.device(gpu)
     wanted = [precision] if isinstance(precision, str) else precision
-    lower = formats([*tables.ladder("fit"), *tables.ladder("lower")])
+    lower = [*ladder(found, "fit"), *ladder(found, "lower")]
     asked = with_sparse(precisions(found, wanted, "fit"), sparse(sparsity, prune))
     return fitting.fit(found, device, work, asked, lower, explain=explain)
 
@@ -182,10 +189,11 @@ def lora(
 
 
 def ladder_sizes(model: Model) -> list[tuple[str, int]]:
-    """Bytes of the weights alone in the usual precisions, by name."""
+    """Bytes of the weights alone in the usual number formats, by name."""
     if model.is_undisclosed:
         return []
-    return [(f.name, weights_bytes(model, f)) for f in precisions(model, None)]
+    rows = [number_format(name) for name in tables.ladder("plain")]
+    return [(f.name, weights_bytes(model, f)) for f in _with_own(model, rows)]
 
 
 def comparison(model: Model, *, context: int | str | None = None, batch: int = 1) -> dict[str, Any]:
@@ -203,7 +211,7 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
         "licence": model.card.get("licence"),
         "released": model.card.get("released"),
     }
-    facts |= {f"weights_{name}_bytes": None for name in tables.ladder("memory")}
+    facts |= {f"weights_{name}_bytes": None for name in tables.ladder("plain")}
     facts |= {f"weights_{name}_bytes": size for name, size in ladder_sizes(model)}
     facts |= {"kv_cache_bytes": None, "kv_cache_tokens": None}
     if model.architecture:
@@ -215,9 +223,7 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
     return facts
 
 
-def precisions(
-    model: Model, names: Sequence[str] | None, ladder: str = "memory"
-) -> list[Precision]:
+def precisions(model: Model, names: Sequence[str] | None, which: str = "memory") -> list[Precision]:
     """The formats and recipes of these names, or of a ladder.
 
     Of a file the ladder begins with it as it is stored, of a model that is published quantized
@@ -225,13 +231,14 @@ def precisions(
     recipe that can be had.
     """
     if names is None:
-        usual = formats(tables.ladder(ladder))
-        own = AS_STORED if model.stored_bytes is not None else published(model)
-        # To keep a model in more bytes than it comes in gains nothing.
-        return usual if own is None else [own, *_below(model, usual, weights_bytes(model, own))]
+        return _with_own(model, ladder(model, which))
     found: list[Precision] = []
     for name in names:
-        if str(name).lower() != AS_STORED.name:
+        if str(name).lower() == EVERY:
+            found += every(model)
+        elif name == MIX and model.mix:
+            found.append(_own_mix(model))
+        elif str(name).lower() != AS_STORED.name:
             found += formats([name])
         elif model.stored_bytes is None:
             raise ParamcalcError(
@@ -251,21 +258,56 @@ def sparse(sparsity: str | None, prune: float | str | None) -> Sparsity | None:
     return checked(sparsity, prune)
 
 
+def every(model: Model) -> list[Precision]:
+    """The usual formats and all recipes that the model can be had in, largest first."""
+    found: list[tuple[int, Precision]] = []
+    for one in formats([*tables.ladder("plain"), *tables.recipe_names()]):
+        try:
+            found.append((weights_bytes(model, one), one))
+        except ParamcalcError:
+            # Rows that no block divides, or tensors that are not known one by one.
+            continue
+    return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _own_mix(model: Model) -> Precision:
+    """The formats that a spec gives its tensors."""
+    from paramcalc.catalogue.mixes import mix
+
+    return mix(model.mix, MIX, number_format, "the spec's own `mix`", MIX)
+
+
 def published(model: Model) -> Precision | None:
     """The recipe that a model's configuration says it is published in."""
     if not is_quantized(model.configuration):
         return None
     from paramcalc.catalogue import recipes
 
-    return recipes.published(model.configuration, tables.number_format)
+    return recipes.published(model.configuration, number_format)
 
 
 def _distinct(found: Sequence[Precision]) -> list[Precision]:
     return list({one.name: one for one in found}.values())
 
 
-def _below(model: Model, found: Sequence[Precision], size: int) -> list[Precision]:
-    return [one for one in found if weights_bytes(model, one) < size]
+def ladder(model: Model, which: str) -> list[Precision]:
+    """The precisions of a ladder; recipes need to know the tensors one by one."""
+    if model.is_counted:
+        return formats(tables.ladder(which))
+    return [number_format(name) for name in tables.ladder(PLAIN[which])]
+
+
+def _with_own(model: Model, usual: Sequence[Precision]) -> list[Precision]:
+    """The rows that take less than the model as it comes, after that one."""
+    own = AS_STORED if model.stored_bytes is not None else published(model)
+    if model.mix:
+        return [_own_mix(model), *usual]
+    if own is None:
+        return list(usual)
+    # To keep a model in more bytes than it comes in gains nothing.
+    size = weights_bytes(model, own)
+    below = [one for one in usual if weights_bytes(model, one) < size]
+    return [own, *(one for one in below if one.name != own.name)]
 
 
 def formats(names: Sequence[str]) -> list[Precision]:

@@ -298,7 +298,8 @@ third:
                 15,
                 10,
                 (
-                    "known classes: `*ForMaskedLM`, `*LMHeadModel`, `*Model`, `*ForPreTraining`, "
+                    "known classes: `*ForMaskedLM`, `*LMHeadModel`, `*Model`, "
+                    "`ModelWithoutPooler`, `*ForPreTraining`, "
                     "`*ForNextSentencePrediction`, `*ForSequenceClassification`, "
                     "`*ForMultipleChoice`, `*ForTokenClassification`, `*ForQuestionAnswering`"
                 ),

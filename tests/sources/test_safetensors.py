@@ -523,3 +523,72 @@ def test_a_header_with_bytes_changed(tmp_path: Path, data: st.DataObject) -> Non
     if model is not None:  # then it is a header that adds up
         assert model.stored_bytes == len(content) - 8 - int.from_bytes(content[:8], "little")
         assert all(prod(tensor.shape) >= 0 for tensor in model.tensors())
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def test_only_plain_digits_are_an_index(tmp_path: Path) -> None:
+    names = ["h.0.w", "h.1.w", "h.007.w", "h.\u0663.w", "0.w", "h.1234567890123456.w"]
+    save_file({name: np.zeros(2, np.float16) for name in names}, tmp_path / "x.safetensors")
+
+    model = paramcalc.load(tmp_path / "x.safetensors")
+
+    assert sorted(tensor.name for tensor in model.tensors()) == sorted(names)
+
+
+def test_names_that_differ_in_their_brackets_only(tmp_path: Path) -> None:
+    names = ["a.{}.w", "a.().w"]
+    save_file({name: np.zeros(2, np.float16) for name in names}, tmp_path / "x.safetensors")
+
+    assert "differ in their brackets" in refused(tmp_path / "x.safetensors")
+
+
+def test_an_index_of_many_tensors_takes_little_memory(tmp_path: Path) -> None:
+    files: dict[str, str] = {}
+    for shard in range(4):
+        file = f"part-{shard}.safetensors"
+        names = [f"model.layers.{shard}.mlp.experts.{n}.up_proj.weight" for n in range(5_000)]
+        save_file({name: np.zeros((), np.float16) for name in names}, tmp_path / file)
+        files |= dict.fromkeys(names, file)
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {"total_size": 1}, "weight_map": files}))
+
+    assert paramcalc.load(index).tensor_count == 20_000
+    assert megabytes_for(index) < 10
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"weight_map": {"a": "x.safetensors", "a": "x.safetensors"}}',
+        '{"weight_map": {"a": "x.safetensors"}} 1',
+        '{"weight_map": {"a": "x.safetensors"}, "weight_map": 0}',
+        '[{"weight_map": {"a": "x.safetensors"}}]',
+        '{"weight_map": {"a": "x.safetensors",}}',
+        '{"metadata": {"weight_map": {"a": "x.safetensors"}}}',
+    ],
+)
+def test_an_index_that_only_looks_like_one(tmp_path: Path, text: str) -> None:
+    save_file({"a": np.zeros(2, np.float16)}, tmp_path / "x.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(text)
+
+    assert "model.safetensors.index.json" in refused(index)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"weight_map":{"a":"x.safetensors"}}',
+        '{ "weight_map" :\n{ "a" : "x.safetensors" } , "metadata": {"weight_map": {}} }',
+        '{"metadata": {"weight_map": {"b": "c"}}, "weight_map": {"a": "x.safetensors"}}',
+        '{"weight_map": {"\\u0061": "x.safetensors"}}',
+    ],
+)
+def test_an_index_however_it_is_written(tmp_path: Path, text: str) -> None:
+    save_file({"a": np.zeros(2, np.float16)}, tmp_path / "x.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(text)
+
+    assert [tensor.name for tensor in paramcalc.load(index).tensors()] == ["a"]

@@ -37,9 +37,10 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from paramcalc.catalogue.architectures import architecture_names, find_spec
 from tools.oracle.comparison import differences
-from tools.oracle.draw import Tree, draw, few_layers, plain, shallow
+from tools.oracle.draw import draw, few_layers, plain, shallow
 from tools.oracle.measured import build, measure
 from tools.oracle.rows import rows
+from tools.oracle.values import Tree
 
 TRIES = 12
 OUTCOMES = ("equal", "different", "no head", "not built")

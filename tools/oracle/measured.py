@@ -74,9 +74,11 @@ def end(model: Any, method: str) -> Any:
 def is_table(module: Any) -> bool:
     """Whether a module looks its rows up.
 
-    Networks that see or hear call their first convolution an embedding, and it is none.
+    Networks that see or hear call their first convolution an embedding, and it is none; nor are
+    the norms of a network whose own name begins so.
     """
-    named_so = "Embedding" in type(module).__name__ and not list(module.children())
+    name = type(module).__name__
+    named_so = "Embedding" in name and not name.endswith("Norm") and not list(module.children())
     return isinstance(module, nn.Embedding) or named_so
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paramcalc.catalogue import check_tables, schemas
+from paramcalc.catalogue import check_rules, check_tables, schemas
 from paramcalc.catalogue.architectures import Source, parse_source
 from paramcalc.catalogue.check_specs import (
     check_configuration,
@@ -64,7 +64,9 @@ _TABLES: Mapping[str, tuple[Callable[[Source], list[Problem]], frozenset[str]]] 
     "engines": (check_tables.check_engines, frozenset({"runtime", "default"})),
 }
 _SECTIONS = {check_tables.LADDERS: "precisions", check_tables.RULE_OF_THUMB: "engines"}
-KINDS = (CONFIGURATION, SPEC, *_TABLES, UNREADABLE)
+_RULES = {"_caches": "gguf", "_names": "containers"}
+"""Sections that tell a file with rules for reading checkpoints."""
+KINDS = (CONFIGURATION, SPEC, *_TABLES, *check_rules.CHECKS, UNREADABLE)
 _CALL = re.compile(r"[A-Za-z_]\w*\(.*\)", re.DOTALL)
 
 
@@ -77,7 +79,8 @@ def _files(name: str) -> list[str]:
     folder = Path(name)
     if name == STANDARD_INPUT or not os.path.isdir(name):  # noqa: PTH112, never raises
         return [name]
-    wanted = [folder / "config.json", *(folder / f"{table}.yaml" for table in _TABLES)]
+    tables = (*_TABLES, *check_rules.CHECKS)
+    wanted = [folder / "config.json", *(folder / f"{table}.yaml" for table in tables)]
     files = [file for file in wanted if file.is_file()]
     files += sorted((folder / "architectures").glob("*.yaml"))
     if not files:
@@ -107,11 +110,23 @@ def _check(text: str, file: str) -> tuple[str, int, list[Problem], list[Source]]
         tree = parse_json(text, file)
         return CONFIGURATION, 1, check_configuration(tree), [Source(file, text, tree)]
     source = parse_source(text, file)
+    rules = _rules_of(source.tree, file)
+    if rules is not None:
+        count = len(check_tables.entries(source))
+        return rules, count, check_rules.CHECKS[rules](source), [source]
     kind = recognise(source.tree, file)
     if kind == SPEC:
         return SPEC, 1, check_spec(source), sources(source)
     count = len(check_tables.entries(source))
     return kind, count, _TABLES[kind][0](source), [source]
+
+
+def _rules_of(tree: Mapping[str, Any], file: str) -> str | None:
+    """The kind of a file with rules, by its name or by its sections."""
+    named = Path(file).stem
+    if named in check_rules.CHECKS and Path(file).suffix in (".yaml", ".yml"):
+        return named
+    return next((kind for section, kind in _RULES.items() if section in tree), None)
 
 
 def _is_configuration(text: str, file: str) -> bool:

@@ -64,3 +64,9 @@ class Ladders(Strict):
     """Rows of `fit`, whose best that fits is its answer."""
     lower: list[Text]
     """What `fit` tries for a hint when none of its rows fits, largest first."""
+    plain: Annotated[list[Text], Field(min_length=1)]
+    """As `memory`, where the tensors are not known one by one: formats alone."""
+    plain_fit: Annotated[list[Text], Field(min_length=1)]
+    """As `fit`, likewise."""
+    plain_lower: list[Text]
+    """As `lower`, likewise."""

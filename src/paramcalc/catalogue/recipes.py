@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -13,11 +12,9 @@ from paramcalc.catalogue.architectures import (
     architecture_source,
     chain,
     is_architecture,
-    parse_source,
-    placed,
 )
-from paramcalc.catalogue.files import read_text
 from paramcalc.catalogue.quantization import method_of, section_of, values_at
+from paramcalc.catalogue.recipe_words import given, spelled
 from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, parse
@@ -28,20 +25,14 @@ from paramcalc.core.recipe import (
     MODEL_NAMES,
     OWN,
     TENSOR_NAMES,
-    Choice,
     FindFormat,
-    Piece,
     Recipe,
-    Rule,
-    Scheme,
 )
+from paramcalc.core.scheme import Choice, Layout, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 SCHEMES = Table("schemes.yaml")
 CONVERSIONS = Table("gguf_tensors.yaml")
-DEFAULT = "bf16"
-"""What a mix stores the tensors in that it does not name."""
-_NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,3})?")
 
 
 # --- schemes -------------------------------------------------------------------------------------
@@ -64,7 +55,13 @@ def compiled(name: str, card: Mapping[str, Any]) -> Scheme:
         _expressions(card.get("let", {})),
         card.get("fallback", {}),
         bool(card.get("converts")),
+        _layout(card["file"]) if "file" in card else None,
     )
+
+
+def _layout(card: Mapping[str, Any]) -> Layout:
+    low_to_high = {key: tuple(card[key]) for key in ("token_bytes", "key_bytes")}
+    return Layout(**{**card, **low_to_high, "source": " ".join(str(card["source"]).split())})
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:
@@ -181,7 +178,7 @@ def _of_section(
     found = {name: _expression(text)(values) for name, text in texts.items()}
     given = {name: value for name, value in found.items() if value is not None}
     made = _set(scheme(entry.name), entry.name, {}, find_format, given)
-    return made._replace(name=_spelled(str(entry.card.get("name", entry.name)), made.values))
+    return made._replace(name=spelled(str(entry.card.get("name", entry.name)), made.values))
 
 
 def check_recipe(card: Mapping[str, Any], find_format: FindFormat) -> None:
@@ -227,109 +224,23 @@ def check_choices(found: Iterable[Choice], known: Collection[str], find_format: 
 def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None:
     """A recipe whose name gives parameters, or a file with a mix; None if it is neither."""
     if name.endswith((".yaml", ".yml")):
+        from paramcalc.catalogue.mixes import own_mix
+
         return own_mix(Path(name), find_format)
     words = name.split("-")
     for length in range(len(words), 0, -1):
         start, rest = "-".join(words[:length]), words[length:]
         own = SCHEMES.find(start)
         if own is not None and "{" in str(own.card.get("name", "")):
-            values = _given(own.card, rest, name)
+            values = given(own.card, rest, name)
             made = _set(scheme(own.name), own.name, {}, find_format, values)
-            return made._replace(name=_spelled(own.card["name"], made.values))
+            return made._replace(name=spelled(own.card["name"], made.values))
         entry = precisions.find(start) if rest else None
         if entry is not None and "recipe" in entry.card:
-            values = _given(scheme(entry.card["recipe"])[1], rest, name)
+            values = given(scheme(entry.card["recipe"])[1], rest, name)
             made = recipe(entry, find_format, values)
             return made._replace(name="-".join([entry.name, *rest]))
     return None
-
-
-def _given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str, Any]:
-    """The parameters that the words of a name set: ``4bit``, ``g32``, ``imatrix``."""
-    values: dict[str, Any] = {}
-    forms = {key: one for key, one in card.get("parameters", {}).items() if one.get("form")}
-    for word in words:
-        found = ((key, _value(one, word)) for key, one in forms.items())
-        key, value = next((pair for pair in found if pair[1] is not None), (None, None))
-        if key is None:
-            known = ", ".join(map(_form_text, forms.values()))
-            hint = f"it takes {known}" if known else "it takes no parameters"
-            raise ParamcalcError(f"`{shorten(name)}`: what is `{shorten(word)}`?", hint)
-        _check_value(name, key, value, forms[key])
-        values[key] = value
-    return values
-
-
-def _form_text(parameter: Mapping[str, Any]) -> str:
-    """How a parameter is written, in words."""
-    words = [one for one in parameter.get("choices", ()) if isinstance(one, str)]
-    texts = [str(parameter["form"]).replace("{}", one) for one in words or ["…"]]
-    return ", ".join("a number" if text == "…" else text for text in texts)
-
-
-def _check_value(name: str, key: str, value: Any, parameter: Mapping[str, Any]) -> None:
-    """The value is one of the choices, and lies where it must."""
-    choices, between = parameter.get("choices"), parameter.get("between")
-    if choices and value not in choices:
-        listed = ", ".join(map(str, choices))
-        raise ParamcalcError(f"`{shorten(name)}`: `{key}` is one of {listed}")
-    if between and not between[0] < value < between[1]:
-        low, high = between
-        raise ParamcalcError(f"`{shorten(name)}`: `{key}` lies between {low} and {high}")
-
-
-def _value(parameter: Mapping[str, Any], word: str) -> int | float | bool | str | None:
-    """What a word says of a parameter: None if it is about another one."""
-    form = str(parameter["form"])
-    if "{}" not in form:
-        return True if word.lower() == form else None
-    words = [one for one in parameter.get("choices", ()) if isinstance(one, str)]
-    if words:
-        return next((one for one in words if form.format(one) == word.lower()), None)
-    before, _, after = form.partition("{}")
-    number = word.lower().removeprefix(before).removesuffix(after)
-    if f"{before}{number}{after}" != word.lower() or not _NUMBER.fullmatch(number):
-        return None
-    return float(number) if "." in number else int(number)
-
-
-def _spelled(template: str, values: Mapping[str, Any]) -> str:
-    """The whole name of a recipe: ``gptq-{bits}bit-g{group}``."""
-    for key, value in values.items():
-        template = template.replace(f"{{{key}}}", str(value))
-    return template
-
-
-# --- one's own -----------------------------------------------------------------------------------
-
-
-def own_mix(path: Path, find_format: FindFormat) -> Recipe:
-    """A file of patterns on the names of tensors, each with a format."""
-    text = read_text(path)
-    source = parse_source(text, shorten(str(path), 200))
-    with placed(source):
-        return mix(source.tree, path.stem, find_format, f"{path}")
-
-
-def mix(tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str) -> Recipe:
-    """Patterns on names to formats, the first that fits; ``*`` is all that is left."""
-    rules = []
-    for key, value in tree.items():
-        try:
-            rules.append(Rule(names=(pattern(str(key)),), choices=choices(_formats(value))))
-            check_choices(rules[-1].choices, TENSOR_NAMES, find_format)
-        except ParamcalcError as error:
-            raise error.at((str(key),)) from None
-    rest = str(tree.get("*", DEFAULT))
-    return Recipe(name, Scheme(name, tuple(rules)), rest, source=source, find_format=find_format)
-
-
-def _formats(value: Any) -> str | list[str]:
-    if isinstance(value, str) or (
-        isinstance(value, list) and value and all(isinstance(one, str) for one in value)
-    ):
-        return value
-    raise ParamcalcError("expected the name of a number format", "write `'*.mlp.*': q4_k`")
 
 
 # --- conversion ----------------------------------------------------------------------------------

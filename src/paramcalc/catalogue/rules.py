@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from paramcalc.catalogue.architectures import parse_source
-from paramcalc.catalogue.files import find_data, read_text, shown
+from paramcalc.catalogue.architectures import parse_source, placed
+from paramcalc.catalogue.files import data_folders, find_data, read_text, shown
 from paramcalc.core.expression import Expression, parse
 from paramcalc.errors import ParamcalcError
 
@@ -18,7 +18,16 @@ def rules(file: str) -> Mapping[str, Any]:
     found = find_data(file)
     if not found:
         raise ParamcalcError(f"the data file `{file}` is missing", "install paramcalc again")
-    return parse_source(read_text(found[0]), shown(found[0])).tree
+    source = parse_source(read_text(found[0]), shown(found[0]))
+    if found[0].parent != data_folders()[-1]:
+        # The tests have validated the shipped rules; a user's own are validated when they are used.
+        from paramcalc.catalogue.check_rules import CHECKS
+
+        check = CHECKS.get(found[0].stem)
+        with placed(source):
+            if check and (problems := check(source)):
+                raise ParamcalcError(problems)
+    return source.tree
 
 
 @lru_cache(maxsize=512)

@@ -83,9 +83,15 @@ def _format(entry: Entry) -> Format:
 
 
 def ladder(name: str) -> list[str]:
-    """The formats that an answer shows when none is asked for."""
+    """The names of the precisions that an answer shows when none is asked for."""
     found: list[str] = PRECISIONS.section("_ladders")[name]
     return found
+
+
+def recipe_names() -> list[str]:
+    """The names of all recipes."""
+    cards = ((name, PRECISIONS.find(name)) for name in PRECISIONS.names())
+    return [name for name, entry in cards if entry and "recipe" in entry.card]
 
 
 def device(text: str) -> Device:

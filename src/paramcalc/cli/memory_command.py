@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from paramcalc.cli import options
-from paramcalc.cli.options import chosen_format, named_precisions, settings, whole
+from paramcalc.cli.options import chosen_format, named_precisions, one_of, settings, whole
 
 if TYPE_CHECKING:
     from paramcalc.report.page import Page
 
 
+BREAKDOWNS = ("precision", "type", "tensor")
+
+
 def run(
     model: options.ModelArgument,
     precision: options.Precision = None,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="The weights by type or tensor.")
+    ] = "precision",
     context: options.Context = None,
     batch: options.Batch = "1",
     kv_precision: options.KvPrecision = None,
@@ -36,6 +44,7 @@ def run(
 ) -> int:
     """Memory to run a model: weights in each precision, KV cache, and what the runtime adds."""
     form = chosen_format(form, json, color)
+    one_of("breakdown", by, BREAKDOWNS)
 
     from paramcalc.api import precisions, sparse, workload
     from paramcalc.catalogue.sparsity import with_sparse
@@ -66,16 +75,22 @@ def run(
     pruned = sparse(sparsity, prune)
     asked = with_sparse(precisions(found, named_precisions(precision)), pruned)
     rows = [memory(found, one, work, explain=explain) for one in asked]
+    lists = [records.stored_tensors(found, one) for one in asked] if by == "tensor" else None
 
     def page() -> Page:
         from paramcalc.report.memory import page
 
-        return noted(page(found, rows, like=like, explain=explain), pruned)
+        found_page = page(found, rows, like=like, explain=explain, by=by, tensors=lists)
+        return noted(found_page, pruned)
 
     emit(
         form,
         "memory",
-        lambda: [records.memory(found, rows, explain=explain, sparsity=record(pruned, rows))],
+        lambda: [
+            records.memory(
+                found, rows, explain=explain, tensors=lists, sparsity=record(pruned, rows)
+            )
+        ],
         page,
         gib=gib,
         colour=color,

@@ -26,7 +26,7 @@ Precision = Annotated[
         "--precision",
         "-p",
         metavar="NAME",
-        help="A number format (repeat, or separate by commas); `all` for every one.",
+        help="A format, a recipe, or a YAML file (repeat, or separate by commas); `all`.",
         autocompletion=precisions,
         show_default=False,
     ),
@@ -239,10 +239,5 @@ def names(given: list[str] | None) -> tuple[str, ...]:
 
 
 def named_precisions(given: list[str] | None) -> list[str] | None:
-    """Names from ``-p a,b -p c``; every one for ``all``; None if none is given."""
-    found = list(names(given))
-    if "all" in found:
-        from paramcalc.catalogue import tables
-
-        return tables.PRECISIONS.names()
-    return found or None
+    """Names from ``-p a,b -p c``; None if none is given."""
+    return list(names(given)) or None

@@ -60,6 +60,10 @@ class Converted(NamedTuple):
     facts: Mapping[str, Any]
     unknown: tuple[str, ...] = ()
     """Tensors that no rule is for; they are taken as they stand."""
+    is_declared: bool = True
+    """The rules are the architecture's own."""
+    left_out: int = 0
+    """Parameters that are written to another file, such as those of a vision tower."""
 
 
 def convert(model: Model, conversion: Conversion) -> Converted:
@@ -71,7 +75,9 @@ def convert(model: Model, conversion: Conversion) -> Converted:
     facts: dict[str, Any] = {"architecture": conversion.architecture}
     for name, texts in conversion.facts.items():
         facts[name] = _fact(texts, LazyScope(scope, facts))
-    return Converted(tuple(groups), facts, tuple(dict.fromkeys(converter.unknown)))
+    unknown = tuple(dict.fromkeys(converter.unknown))
+    left_out = converter.left_out
+    return Converted(tuple(groups), facts, unknown, conversion.is_declared, left_out)
 
 
 def _scope(model: Model, conversion: Conversion) -> LazyScope:
@@ -88,11 +94,20 @@ def _scope(model: Model, conversion: Conversion) -> LazyScope:
 def _fact(expressions: Sequence[Expression], scope: Mapping[str, Any]) -> Any:
     """What the metadata say; 0 where the architecture has no such thing."""
     for expression in expressions:
-        if all(name in scope for name in expression.names):
+        if all(_is_known(name, scope) for name in expression.names):
             found = expression(scope)
             if found is not None:
                 return found
     return 0
+
+
+def _is_known(name: str, scope: Mapping[str, Any]) -> bool:
+    """Whether a name means something; it is looked up, for fields are made when they are asked."""
+    try:
+        scope[name]
+    except KeyError:
+        return False
+    return True
 
 
 class _Converter:
@@ -100,24 +115,39 @@ class _Converter:
         self.rules = conversion
         self.scope = scope
         self.unknown: list[str] = []
+        self.left_out = 0
 
     def group(self, group: TensorGroup) -> Iterator[TensorGroup]:
         """What becomes of equal tensors: nothing, the same under another name, or several."""
         written = self.present(group)
         plain = group.template.replace("{}", "0")
         if written is None or any(pattern.matches(plain) for pattern in self.rules.dropped):
+            self.left_out += int(group.numel) if group.trained else 0
             return
         group = written
         before, layer, rest = self.place(self.renamed(group.template))
         targets, leaf = self.targets(rest)
-        if targets is None:
+        if targets is None and "{}" in rest:
+            yield from self.numbered(group, rest)
+        elif targets is None:
             if group.trained:
                 self.unknown.append(group.template)
                 yield group
-            return
-        for target in targets:
-            if self.holds(target, group.shape):
-                yield self.one(group, target, f"{before}{layer}", leaf)
+        else:
+            for target in targets:
+                if self.holds(target, group.shape, before):
+                    yield self.one(group, target, f"{before}{layer}", leaf)
+
+    def numbered(self, group: TensorGroup, rest: str) -> Iterator[TensorGroup]:
+        """Tensors with a rule for each number in their names: `layer.0.norm`, `layer.1.norm`."""
+        at = group.template.count("{}") - rest.count("{}")
+        head = group.template.split("{}")
+        for number in group.indices[at]:
+            box = (*group.indices[:at], (number,), *group.indices[at + 1 :])
+            one = part(group, box)
+            template = "{}".join(head[: at + 1]) + str(number) + "{}".join(head[at + 1 :])
+            indices = (*one.indices[:at], *one.indices[at + 1 :])
+            yield from self.group(one._replace(template=template, indices=indices))
 
     def present(self, group: TensorGroup) -> TensorGroup | None:
         """The group without the layers that are not written."""
@@ -125,6 +155,8 @@ class _Converter:
         if self.rules.written is None or self.renamed(prefix) not in self.rules.layers:
             return group
         most = self.rules.written(self.scope)
+        if type(most) is not int:
+            return group
         kept = tuple(number for number in group.indices[0] if number < most)
         if len(kept) == len(group.indices[0]):
             return group
@@ -150,10 +182,11 @@ class _Converter:
         module, _, leaf = name.rpartition(".")
         return names.get(module), f".{leaf}"
 
-    def holds(self, target: Target, shape: Sequence[int]) -> bool:
+    def holds(self, target: Target, shape: Sequence[int], place: str = "") -> bool:
+        """Whether the target's condition holds, over the shape and where the layer stands."""
         if target.condition is None:
             return True
-        return target.condition.holds(Scope(self.scope, {"shape": list(shape)}))
+        return target.condition.holds(Scope(self.scope, {"shape": list(shape), "place": place}))
 
     def one(self, group: TensorGroup, target: Target, place: str, leaf: str) -> TensorGroup:
         """Indices that the new name has no room for are stacked: experts become one tensor."""

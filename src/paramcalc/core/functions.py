@@ -102,6 +102,11 @@ def _get(mapping: Any, key: Any, default: Any = None) -> Any:
     return default if value is None else value
 
 
+def _refuse(why: Any) -> Any:
+    """No network that the spec can describe: says why."""
+    raise ParamcalcError(str(why))
+
+
 def _positions(values: Any, wanted: Any) -> list[int]:
     """Where a list holds a value."""
     if not isinstance(values, (list, tuple)):
@@ -118,6 +123,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "round": _round,
     "get": _get,
     "positions": _positions,
+    "refuse": _refuse,
     "isqrt": _isqrt,
     "ceil_div": ceil_div,
     "round_up": round_up,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from paramcalc.core.model import TensorGroup
-from paramcalc.core.names import index_of
+from paramcalc.core.names import LONGEST_INDEX
+from paramcalc.errors import ParamcalcError
 
 Indices = tuple[int, ...]
+_INDEX = re.compile(rf"\.(0|[1-9][0-9]{{0,{LONGEST_INDEX - 1}}})(?=\.|$)", re.ASCII)
 
 
 class StoredTensor(NamedTuple):
@@ -31,32 +35,38 @@ def grouped(tensors: Iterable[StoredTensor]) -> list[TensorGroup]:
     Equal are those whose names differ in numbers only and that have the same shape and type; the
     indices of a group are a full Cartesian product.
     """
-    found: dict[tuple[object, ...], tuple[StoredTensor, list[Indices]]] = {}
+    return boxed((StoredTensor(*key), indices) for key, indices in alike(tensors).items())
+
+
+def alike(tensors: Iterable[tuple[Any, ...]]) -> dict[tuple[Any, ...], list[Indices]]:
+    """Tuples that begin with a name, by all that they say, the numbers in the name taken out."""
+    found: dict[tuple[Any, ...], list[Indices]] = {}
     for tensor in tensors:
-        template, indices = template_of(tensor.name)
+        template, indices = template_of(tensor[0])
         key = (template, *tensor[1:])
-        found.setdefault(key, (tensor._replace(name=template), []))[1].append(indices)
-    return [_group(tensor, box) for tensor, indices in found.values() for box in boxes(indices)]
+        same = found.get(key)
+        if same is None:
+            same = found[key] = []
+        same.append(indices)
+    return found
 
 
+def boxed(found: Iterable[tuple[StoredTensor, Sequence[Indices]]]) -> list[TensorGroup]:
+    """Groups of tensors whose name is a template, each with the indices that there are."""
+    return [_group(tensor, box) for tensor, indices in found for box in boxes(indices)]
+
+
+@lru_cache(maxsize=4)  # of one tensor it is asked several times in a row
 def template_of(name: str) -> tuple[str, Indices]:
     """A name with its numbers taken out, except a first one, which stands for a module itself.
 
     >>> template_of("layers.7.weight"), template_of("0.weight")
     (('layers.{}.weight', (7,)), ('0.weight', ()))
     """
-    first, *rest = name.split(".")
-    parts, indices = [_braceless(first)], []
-    for part in rest:
-        index = index_of(part)
-        parts.append("{}" if index is not None else _braceless(part))
-        if index is not None:
-            indices.append(index)
-    return ".".join(parts), tuple(indices)
-
-
-def _braceless(part: str) -> str:
-    return part.replace("{", "(").replace("}", ")")
+    if "{" in name or "}" in name:
+        name = name.replace("{", "(").replace("}", ")")
+    pieces = _INDEX.split(name)
+    return ".{}".join(pieces[::2]), tuple(map(int, pieces[1::2]))
 
 
 def boxes(points: Sequence[Indices]) -> list[tuple[Indices | range, ...]]:
@@ -64,6 +74,8 @@ def boxes(points: Sequence[Indices]) -> list[tuple[Indices | range, ...]]:
     axes = [tuple(dict.fromkeys(axis)) for axis in zip(*points)]
     if prod(map(len, axes)) == len(points):
         return [tuple(map(_range, axes))]
+    if not axes:
+        raise ParamcalcError("two tensors have names that differ in their brackets only")
     by_rest: dict[frozenset[Indices], list[int]] = {}
     rests: dict[int, list[Indices]] = {}
     for point in points:

@@ -23,7 +23,7 @@ from paramcalc.core.memory import (
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
-from paramcalc.core.weights import Precision, weights_bytes
+from paramcalc.core.weights import Precision, stored
 from paramcalc.errors import ParamcalcError
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LEFT_OUT = ("activations while a prompt is read", "padding and rounding of the engine")
 
 
+DOUBTFUL = (95, 105)
+"""Percent of the bytes between which they lie if not every tensor has a rule; types of one family
+of formats differ by no more over a whole model."""
 STATE_FORMAT = Format("bf16", 1, 2)
 """Recurrent state is kept in the model's own precision, whatever the cache's."""
 
@@ -112,17 +115,23 @@ def memory(
             "give a size to see what it would take, such as `70b`",
         )
     trace = Trace(on=explain)
-    weights = weights_bytes(model, precision, trace)
-    beside = beside_weights(model, weights, workload, trace)
-    total = summed("total", [Part(WEIGHTS, weights, source=precision.source), *beside])
+    found = stored(model, precision, trace)
+    doubts = precision.doubts(model)
+    low, high = (int(found.bytes) * end // 100 for end in DOUBTFUL) if doubts else (None, None)
+    beside = beside_weights(model, found.bytes, workload, trace)
+    own = Part(WEIGHTS, found.bytes, low, high, precision.source)
+    total = summed("total", [own, *beside])
     trace.note("total", total.bytes, "bytes", exactness=total.exactness)
-    stored = model.parameters.stored
+    counts = model.parameters
     return Memory(
         precision.name,
-        8 * int(weights) / stored if stored else 0.0,
+        8 * int(found.bytes) / counts.stored if counts.stored else 0.0,
         _plain(total),
         _assumptions(model, workload),
         tuple(trace.steps),
+        found.shares,
+        found.kept / counts.total if counts.total else 0.0,
+        (*doubts, *precision.remarks(model)),
     )
 
 

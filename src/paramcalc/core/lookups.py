@@ -138,8 +138,8 @@ def compile_call(node: ast.Call, compile_form: Compile) -> Evaluate:
             raise ParamcalcError(
                 f"`{shorten(name)}` cannot be called like this: `{source(node)}`", span=span
             ) from None
-        # `get` hands on what it found, with the formula that it has.
-        if builtin and name != "get" and isinstance(result, int):
+        # `get` hands on what it found, with the formula that it has; a root stands as a number.
+        if builtin and name not in ("get", "isqrt") and isinstance(result, int):
             return trace.call(name, result, *values)
         return result
 

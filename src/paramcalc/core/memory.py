@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from paramcalc.core.model import ESTIMATED, EXACT
 from paramcalc.core.trace import Step
+from paramcalc.core.weights import Share
 
 WEIGHTS, KV_CACHE, STATE, BUFFERS, OVERHEAD = "weights", "kv_cache", "state", "buffers", "overhead"
 
@@ -53,6 +54,12 @@ class Memory(NamedTuple):
     total: Part
     assumptions: Assumptions
     steps: tuple[Step, ...] = ()
+    shares: tuple[Share, ...] = ()
+    """The weights by format."""
+    kept: float = 0.0
+    """What part of the parameters stays in 16 bits or more."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said about this precision of this model."""
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.total.parts if part.name == name), None)

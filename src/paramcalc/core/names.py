@@ -12,7 +12,7 @@ from paramcalc.core.model import TensorGroup, Tied
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 _MOST_COMPARISONS = 300_000
-_LONGEST_INDEX = 15
+LONGEST_INDEX = 15
 
 Named = TypeVar("Named", TensorGroup, Tied)
 Indices = tuple[int, ...] | range
@@ -26,7 +26,11 @@ def index_of(part: str) -> int | None:
     >>> index_of("7"), index_of("007"), index_of("norm1")
     (7, None, None)
     """
-    if not part.isdecimal() or len(part) > _LONGEST_INDEX or (part[0] == "0" and part != "0"):
+    if (
+        not (part.isascii() and part.isdecimal())
+        or len(part) > LONGEST_INDEX
+        or (part[0] == "0" and part != "0")
+    ):
         return None
     return int(part)
 

@@ -42,8 +42,10 @@ def compile_constant(node: ast.Constant, _: Compile) -> Evaluate:
 
 
 def _power(left: Any, right: Any) -> Any:
-    if not isinstance(right, int) or not 0 <= right <= _LARGEST_EXPONENT:
-        raise ParamcalcError(f"an exponent must be a whole number from 0 to {_LARGEST_EXPONENT}")
+    if not 0 <= right <= _LARGEST_EXPONENT:
+        raise ParamcalcError(f"an exponent must be a number from 0 to {_LARGEST_EXPONENT}")
+    if left < 0 and not isinstance(right, int):
+        raise ParamcalcError("a root of a negative number is no number")
     return left**right
 
 

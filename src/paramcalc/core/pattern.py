@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from fnmatch import translate
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -26,8 +25,8 @@ class Pattern(NamedTuple):
     """``*`` any text, ``?`` one character, ``[ab]`` one of these, ``0-7`` a number in a range."""
 
     text: str
-    regex: re.Pattern[str]
-    ranges: tuple[tuple[int, int], ...]
+    pieces: tuple[str, ...]
+    """What stands between the stars, if there is nothing but stars."""
     has_numbers: bool
     """It tells tensors apart that differ in the numbers of their names only."""
 
@@ -37,6 +36,30 @@ class Pattern(NamedTuple):
         >>> pattern("layers.0-7.*").matches("layers.3.bias")
         True
         """
+        if not self.pieces:
+            return _regex(self.text).matches(name)
+        if len(self.pieces) == 1:
+            return name == self.text
+        first, *between, last = self.pieces
+        end = len(name) - len(last)
+        if not name.startswith(first) or not name.endswith(last) or end < len(first):
+            return False
+        at = len(first)
+        for piece in between:
+            found = name.find(piece, at, end)
+            if found < 0:
+                return False
+            at = found + len(piece)
+        return True
+
+
+class _Regex(NamedTuple):
+    """A pattern with more than stars."""
+
+    regex: re.Pattern[str]
+    ranges: tuple[tuple[int, int], ...]
+
+    def matches(self, name: str) -> bool:
         found = self.regex.fullmatch(name)
         if found is None:
             return False
@@ -54,14 +77,22 @@ def pattern(text: str) -> Pattern:
             f"`{shorten(text)}` is no pattern of names",
             f"at most {_LONGEST} characters and {_MOST_STARS} stars, such as `*.mlp.*`",
         )
+    is_plain = not ("?" in text or "[" in text or ("-" in text and _RANGE.search(text)))
+    has_numbers = not is_plain or any(part.isdecimal() for part in text.split("."))
+    return Pattern(text, tuple(text.split("*")) if is_plain else (), has_numbers)
+
+
+@lru_cache(maxsize=512)
+def _regex(text: str) -> _Regex:
+    """Ranges become groups, everything else is what `fnmatch` makes of it."""
+    from fnmatch import translate
+
     ranges = tuple((int(low), int(high)) for low, high in _RANGE.findall(text))
     pieces = translate(_RANGE.sub(_MARK, text)).split(_MARK)
     body = pieces[0]
     for position, piece in enumerate(pieces[1:]):
         body += f"(?P<n{position}>[0-9]{{1,9}}){piece}"
-    has_numbers = bool(ranges) or "?" in text or "[" in text
-    has_numbers = has_numbers or any(part.isdecimal() for part in text.split("."))
-    return Pattern(text, re.compile(body), ranges, has_numbers)
+    return _Regex(re.compile(body), ranges)
 
 
 def divided(group: TensorGroup, patterns: Sequence[Pattern]) -> Iterator[tuple[TensorGroup, bool]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from paramcalc.core.model import Model, TensorGroup
@@ -25,6 +25,12 @@ class Precision(Protocol):
         A recipe may name, cut and pack tensors otherwise than the model; then its own come out.
         """
 
+    def remarks(self, model: Model) -> tuple[str, ...]:
+        """What is to be said about it."""
+
+    def doubts(self, model: Model) -> tuple[str, ...]:
+        """Why the bytes of this model are an estimate; nothing if they are exact."""
+
 
 class AsStored(NamedTuple):
     """The formats that a file's tensors have in it."""
@@ -37,6 +43,12 @@ class AsStored(NamedTuple):
         for group in model.groups:
             numel, size = int(group.tensor_numel), int(group.stored_bytes or 0)
             yield group, Format(group.stored_type or "", numel or 1, size)
+
+    def remarks(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
 
 AS_STORED = AsStored()
@@ -51,16 +63,42 @@ class Share(NamedTuple):
     bytes: int
 
 
-def weights_bytes(model: Model, precision: Precision, trace: Trace | None = None) -> int:
-    """Bytes of all stored tensors, parameters and buffers; blocks are filled up."""
-    trace = trace or Trace.off()
-    if precision == AS_STORED:
-        return trace.note("weights as stored", model.stored_bytes or 0, "bytes", precision.source)
+class Weights(NamedTuple):
+    """A model's stored tensors in a precision."""
+
+    bytes: int
+    shares: tuple[Share, ...]
+    """By format, largest first; their bytes add up."""
+    kept: int
+    """Parameters that stay in 16 bits or more."""
+
+
+def stored(model: Model, precision: Precision, trace: Trace | None = None) -> Weights:
+    """All stored tensors, parameters and buffers; blocks are filled up."""
+    sums: dict[str, list[int]] = {}
     runs: dict[tuple[int, Format], int] = {}
+    kept = 0
     for group, storage in precision.assign(model):
-        count, numel = storage.runs(group.shape, group.kind)
-        key = int(numel), storage
-        runs[key] = runs.get(key, 0) + int(group.count) * int(count)
+        tensors, numel = int(group.count), int(group.numel)
+        count, length = storage.runs(group.shape, group.kind)
+        of_format = sums.setdefault(storage.name, [0, 0, 0])
+        of_format[0] += tensors
+        of_format[1] += numel
+        of_format[2] += tensors * int(count) * int(storage.bytes(int(length)))
+        key = int(length), storage
+        runs[key] = runs.get(key, 0) + tensors * int(count)
+        if group.trained and storage.is_wide:
+            kept += numel
+    lines = sorted((Share(name, *three) for name, three in sums.items()), key=lambda s: -s.bytes)
+    total = _summed(precision, runs, trace or Trace.off())
+    return Weights(total, tuple(lines), kept)
+
+
+def _summed(precision: Precision, runs: Mapping[tuple[int, Format], int], trace: Trace) -> int:
+    """The bytes of so many runs of so many elements in a format each."""
+    if precision == AS_STORED:
+        size = sum(count * storage.bytes(numel) for (numel, storage), count in runs.items())
+        return trace.note("weights as stored", size, "bytes", precision.source)
     total = 0
     for (numel, storage), count in runs.items():
         if storage.block_numel == 1:
@@ -71,12 +109,6 @@ def weights_bytes(model: Model, precision: Precision, trace: Trace | None = None
     return trace.note(f"weights in {precision.name}", total, "bytes", precision.source)
 
 
-def shares(model: Model, precision: Precision) -> list[Share]:
-    """The weights by format, largest first; their bytes add up to `weights_bytes`."""
-    found: dict[str, tuple[int, int, int]] = {}
-    for group, storage in precision.assign(model):
-        tensors, numel, size = found.get(storage.name, (0, 0, 0))
-        more = int(group.count) * int(storage.tensor_bytes(group.shape, group.kind))
-        found[storage.name] = (tensors + int(group.count), numel + int(group.numel), size + more)
-    lines = [Share(name, *sums) for name, sums in found.items()]
-    return sorted(lines, key=lambda line: -line.bytes)
+def weights_bytes(model: Model, precision: Precision) -> int:
+    """Bytes of all stored tensors."""
+    return int(stored(model, precision).bytes)

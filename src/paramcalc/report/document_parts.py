@@ -188,56 +188,6 @@ class Assumptions(Keys):
     """What the figures do not contain."""
 
 
-Range = Annotated[list[Bytes], Field(min_length=2, max_length=2)]
-
-
-class Parts(Keys):
-    """Bytes of the parts; null is a part that is not known by itself."""
-
-    precision: str
-    """The number format of the weights."""
-    weights_bytes: Bytes
-    """Parameters and buffers as stored."""
-    kv_cache_bytes: Bytes | None
-    """What grows with tokens."""
-    state_bytes: Bytes | None
-    """Recurrent state, which does not."""
-    buffer_bytes: Bytes | None
-    """Buffers of the engine for intermediate results."""
-    overhead_bytes: Bytes
-    """What the runtime takes whatever the model, or the rule of thumb."""
-
-
-class MemoryRow(Parts):
-    """What a model takes in one precision."""
-
-    bits_per_weight: float
-    """Bits of the weights for each stored element."""
-    total_bytes: Bytes
-    """The sum of the parts."""
-    total_range_bytes: Range
-    """Lowest and highest total; the estimated parts make the difference."""
-
-
-class FitRow(Parts):
-    """The verdict for one precision."""
-
-    fits: bool
-    """Whether it fits."""
-    needed_bytes: Bytes
-    """The sum of the parts."""
-    needed_range_bytes: Range
-    """Lowest and highest sum; the estimated parts make the difference."""
-    available_bytes: Bytes
-    """Memory of all devices together."""
-    gpus_needed: Number | None
-    """The fewest such devices that would hold it; null if no number of them would."""
-    max_context_tokens: Number | None
-    """The longest context that would fit; null if memory does not grow with it."""
-    max_batch: Number | None
-    """The most sequences that would fit; null if memory does not grow with them."""
-
-
 class Published(Keys):
     """What others say of a model's size."""
 
@@ -271,8 +221,8 @@ class Reported(Keys):
 class TensorDifference(Keys):
     """Equal differences of several tensors."""
 
-    kind: Literal["missing", "extra", "shape"]
-    """Missing in the other, extra there, or of another shape."""
+    kind: Literal["missing", "extra", "shape", "type"]
+    """Missing in the other, extra there, or of another shape or number format."""
     name: str
     """The tensors' names, with ranges of their numbers."""
     shape: list[Number] | None
@@ -281,6 +231,10 @@ class TensorDifference(Keys):
     """The shape in the other."""
     tensors: Number
     """How many tensors differ so."""
+    type: str | None
+    """The number format that the file type means; null if types are not compared."""
+    other_type: str | None
+    """The number format in the other."""
 
 
 class AdapterBytes(Keys):

@@ -8,8 +8,23 @@ from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
 from paramcalc.report.count import assumed as about_architecture
 from paramcalc.report.count import fetched, heading, reported_text
-from paramcalc.report.page import BYTES, NAME, RANGE, RATIO, Column, Page, Row, Table, flat
-from paramcalc.report.records import memory_row
+from paramcalc.report.page import (
+    BAR,
+    BYTES,
+    COUNT,
+    NAME,
+    RANGE,
+    RATIO,
+    RIGHT,
+    SHARE,
+    TEXT,
+    Column,
+    Page,
+    Row,
+    Table,
+    flat,
+)
+from paramcalc.report.records import Record, memory_row, share_record
 from paramcalc.units import plural
 
 
@@ -19,30 +34,109 @@ def page(
     *,
     like: str | None = None,
     explain: bool = False,
+    by: str = "precision",
+    tensors: Sequence[Sequence[Record]] | None = None,
 ) -> Page:
     """Weights, KV cache, what the runtime adds, and the sum.
 
-    ``like`` is the model that was named for the cache of a bare size, if one was.
+    ``like`` is the model that was named for the cache of a bare size, if one was. ``by``:
+    ``type`` or ``tensor`` shows the weights of each precision by format, or one by one.
     """
+    if by != "precision":
+        return _broken_down(model, rows, tensors, like)
+    sizes = [row.total_bytes for row in rows]
+    largest = max(sizes) or 1
     columns = [
         Column("precision", "Precision", NAME),
         Column("bits_per_weight", "Bits/weight", RATIO, drop=4),
+        *([Column("kept", "Unquantized", SHARE, drop=3)] if any(map(_mixes, rows)) else []),
         Column("weights_bytes", "Weights", BYTES),
         *_cache_columns(rows),
         Column("overhead_bytes", "Overhead", BYTES, drop=1),
         Column("total_bytes", "Total", BYTES),
         Column("total_range_bytes", "Range", RANGE, drop=2),
+        *([Column("bar", "", BAR, drop=5)] if len(rows) > 1 else []),
     ]
     records = [memory_row(row) for row in rows]
     steps = [step for row in rows for step in row.steps] if explain else []
     assumed = rows[0].assumptions
     return Page(
         sized_heading(model, assumed, like),
-        [Table(columns, [Row(record) for record in records])],
+        [
+            Table(
+                columns,
+                [
+                    Row(record | {"kept": row.kept, "bar": size / largest})
+                    for row, record, size in zip(rows, records, sizes)
+                ],
+            )
+        ],
         steps,
-        flat(records),
-        notes=notes(model, assumed),
+        flat(
+            [{k: v for k, v in one.items() if k not in ("formats", "remarks")} for one in records]
+        ),
+        notes=[*notes(model, assumed), *_said(rows)],
     )
+
+
+def _mixes(row: Memory) -> bool:
+    return 0 < row.kept < 1
+
+
+def _broken_down(
+    model: Model,
+    rows: Sequence[Memory],
+    tensors: Sequence[Sequence[Record]] | None,
+    like: str | None,
+) -> Page:
+    """A table for each precision: its formats, or its tensors."""
+    lists = tensors or [[share_record(share) for share in row.shares] for row in rows]
+    tables = [_of_one(row, records) for row, records in zip(rows, lists)]
+    data = [{"precision": row.precision, **one} for row, of in zip(rows, lists) for one in of]
+    assumed = rows[0].assumptions
+    return Page(
+        sized_heading(model, assumed, like),
+        tables,
+        data=flat(data),
+        notes=[*about_architecture(model), *_said(rows)],
+    )
+
+
+def _said(rows: Sequence[Memory]) -> list[str]:
+    """Each remark once, behind the precisions that it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for remark in row.remarks:
+            found.setdefault(remark, []).append(row.precision)
+    return [f"{', '.join(names)}: {remark}" for remark, names in found.items()]
+
+
+def _of_one(row: Memory, records: Sequence[Record]) -> Table:
+    size = row.weights_bytes or 1
+    shown = [one | {"share": one["bytes"] / size, "bar": one["bytes"] / size} for one in records]
+    whole = {"bytes": row.weights_bytes, "share": 1.0 if row.weights_bytes else 0.0}
+    if records and "name" in records[0]:
+        columns = [
+            Column("name", row.precision, NAME),
+            Column("shape", "Shape", RIGHT, drop=2),
+            Column("count", "Tensors", COUNT),
+            Column("format", "Format", TEXT),
+        ]
+        shown = [one | {"shape": " × ".join(map(str, one["shape"]))} for one in shown]
+        first = "name"
+    else:
+        columns = [
+            Column("format", row.precision, NAME),
+            Column("tensors", "Tensors", COUNT),
+            Column("elements", "Elements", COUNT, drop=2),
+        ]
+        first = "format"
+    columns += [
+        Column("bytes", "Bytes", BYTES),
+        Column("share", "Share", SHARE, drop=3),
+        Column("bar", "", BAR, drop=4),
+    ]
+    return Table(columns, [Row(one) for one in shown], Row({first: "Total", **whole}))
 
 
 def sized_heading(model: Model, assumed: Assumptions, like: str | None, on: str = "") -> str:

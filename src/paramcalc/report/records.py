@@ -12,6 +12,7 @@ from paramcalc.core.breakdown import (
     by_kind,
     by_layer,
     by_tensor,
+    group_name,
     module_tree,
     outline,
 )
@@ -19,6 +20,7 @@ from paramcalc.core.fit import Fit, PrecisionFit
 from paramcalc.core.memory import Memory
 from paramcalc.core.model import Model
 from paramcalc.core.trace import Step
+from paramcalc.core.weights import Precision, Share
 
 Record = dict[str, Any]
 BREAKDOWNS = ("module", "layer", "kind", "tensor")
@@ -78,7 +80,10 @@ def count(
         "by": by,
         "rows": rows(model, by, expand=expand) if by != "module" and known else None,
         "tensor_list": tensor_list(model) if by == "tensor" and expand else None,
-        "ties": [tie._asdict() for tie in model.ties],
+        "ties": [
+            {"template": tie.template, "target": tie.target, "numel": tie.numel}
+            for tie in model.ties
+        ],
         "weights": [{"precision": name, "weights_bytes": size} for name, size in sizes],
         "steps": step_list(steps),
         "lora": lora,
@@ -142,12 +147,14 @@ def memory(
     *,
     explain: bool = False,
     sparsity: Record | None = None,
+    tensors: Sequence[Sequence[Record]] | None = None,
 ) -> Record:
-    """The document of ``memory``: one row for each precision."""
+    """The document of ``memory``: one row for each precision; ``tensors`` of each, if asked for."""
+    lists: Sequence[Sequence[Record] | None] = tensors or [None] * len(rows)
     exact = all(row.total.exactness == model.exactness for row in rows)
     return identity(model, model.exactness if exact else _weaker(model)) | {
         "parameters": parameters(model),
-        "precisions": [memory_row(row) for row in rows],
+        "precisions": [memory_row(row) | {"tensors": of} for row, of in zip(rows, lists)],
         "assumptions": assumptions(rows[0]),
         "sparsity": sparsity,
         "steps": step_list([s for row in rows for s in row.steps]) if explain else None,
@@ -170,7 +177,34 @@ def memory_row(row: Memory) -> Record:
         "overhead_bytes": row.overhead_bytes,
         "total_bytes": row.total_bytes,
         "total_range_bytes": list(row.total_range),
+        "unquantized_share": round(row.kept, 6),
+        "formats": [share_record(share) for share in row.shares],
+        "remarks": list(row.remarks),
     }
+
+
+def share_record(share: Share) -> Record:
+    """What of the weights is stored in one format; elements and bytes."""
+    return {
+        "format": share.format,
+        "tensors": share.tensors,
+        "elements": share.numel,
+        "bytes": share.bytes,
+    }
+
+
+def stored_tensors(model: Model, precision: Precision) -> list[Record]:
+    """The tensors as a precision stores them, equal ones together."""
+    return [
+        {
+            "name": group_name(group),
+            "shape": [int(size) for size in group.shape],
+            "count": int(group.count),
+            "format": storage.name,
+            "bytes": int(group.count) * int(storage.tensor_bytes(group.shape, group.kind)),
+        }
+        for group, storage in precision.assign(model)
+    ]
 
 
 def fit(answer: Fit, *, explain: bool = False, sparsity: Record | None = None) -> Record:
@@ -195,7 +229,9 @@ def fit(answer: Fit, *, explain: bool = False, sparsity: Record | None = None) -
 def fit_row(row: PrecisionFit) -> Record:
     """One precision: what it needs, what there is, and how far it would go."""
     plain = memory_row(row.memory)
-    del plain["total_bytes"], plain["total_range_bytes"], plain["bits_per_weight"]
+    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats", "remarks"):
+        del plain[key]
+    del plain["unquantized_share"]
     return {"precision": plain.pop("precision"), "fits": row.fits, **plain} | {
         "needed_bytes": row.needed_bytes,
         "needed_range_bytes": list(row.memory.total_range),

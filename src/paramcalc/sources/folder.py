@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
@@ -25,8 +26,12 @@ MOST_FILES = 20_000
 MOST_INDEX_BYTES = 25_000_000
 MOST_ENTRIES = 250_000
 """In an index. The largest published models have some 210,000 tensors."""
-_LARGEST_WIDE_INDEX = 4_000_000
-"""Text beyond ASCII takes several bytes a character in memory; indexes are written in ASCII."""
+_LARGEST_UNUSUAL_INDEX = 4_000_000
+"""With names that are escaped or beyond ASCII, which takes much more memory to read."""
+_S = rb"[ \t\r\n]*+"
+_PLAIN = rb'"([ !#-\[\]-~]*+)"'
+_MAP = re.compile(rb'"weight_map"' + _S + rb":" + _S + rb"\{")
+_PAIR = re.compile(_S + _PLAIN + _S + rb":" + _S + _PLAIN + _S + rb"([,}])")
 
 T = TypeVar("T")
 
@@ -163,28 +168,66 @@ def json_beside(folder: Folder, name: str) -> Mapping[str, Any] | None:
     return parse_json(text_in(folder, name), shorten(folder.called(name), 200))
 
 
-def read_index(folder: Folder, file: str) -> Mapping[str, str]:
+def read_index(folder: Folder, file: str) -> dict[str, str]:
     """Names of tensors to names of files, as a ``.index.json`` says."""
     name = shorten(file, 100)
     with folder.opened(file) as opened_file:
         size = opened_file.size
-        content = opened_file.at(0, MOST_INDEX_BYTES + 1) if size <= MOST_INDEX_BYTES else b""
-    if size > (MOST_INDEX_BYTES if content.isascii() else _LARGEST_WIDE_INDEX):
+        # Not more than there is: the memory would be taken before anything is read.
+        content = opened_file.at(0, size + 1) if size <= MOST_INDEX_BYTES else b""
+    if size > MOST_INDEX_BYTES:
         raise ParamcalcError(f"`{name}` is too large for an index: {size:,} bytes")
     if content.count(b",") > MOST_ENTRIES:
         raise ParamcalcError(f"`{name}` names more than {MOST_ENTRIES:,} tensors")
     try:
-        tree = json.loads(content, object_pairs_hook=_once, parse_constant=_refused)
+        files = _usual_map(content) or _map_of(content)
     except RecursionError:
         raise ParamcalcError(f"`{name}` is nested too deep") from None
     except ValueError as error:
         raise ParamcalcError(f"cannot read `{name}`: {shorten(str(error), 100)}") from None
-    files = tree.get("weight_map") if isinstance(tree, dict) else None
     if not isinstance(files, dict) or not all(isinstance(file, str) for file in files.values()):
         raise ParamcalcError(f"`{name}` has no `weight_map` from tensors to files")
     if not files:
         raise ParamcalcError(f"`{name}` names no tensors")
     return files
+
+
+def _usual_map(content: bytes) -> dict[str, str] | None:
+    """The map of an index as every writer writes it: plain names, each file's name kept once.
+
+    None if it is written otherwise, or if anything is wrong with it: then `_map_of` tells what.
+    """
+    start = _MAP.search(content)
+    if start is None:
+        return None
+    files: dict[str, str] = {}
+    names: dict[bytes, str] = {}
+    position, count, separator = start.end(), 0, b","
+    while separator == b",":
+        found = _PAIR.match(content, position)
+        if found is None:
+            return None
+        name, file, separator = found.groups()
+        if file not in names:
+            names[file] = file.decode()
+        files[name.decode()] = names[file]
+        position, count = found.end(), count + 1
+    rest = content[: start.start()] + b'"weight_map":0' + content[position:]
+    if len(files) < count or len(rest) > _LARGEST_UNUSUAL_INDEX:
+        return None
+    try:
+        tree = json.loads(rest, object_pairs_hook=_once, parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return None
+    return files if isinstance(tree, dict) and tree.get("weight_map") == 0 else None
+
+
+def _map_of(content: bytes) -> Any:
+    """The map of any index; it takes several times its size in memory."""
+    if len(content) > _LARGEST_UNUSUAL_INDEX:
+        raise ValueError(f"no index as it is usually written, and {len(content):,} bytes long")
+    tree = json.loads(content, object_pairs_hook=_once, parse_constant=_refused)
+    return tree.get("weight_map") if isinstance(tree, dict) else None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from math import prod
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ MOST_HEADER_BYTES = 25_000_000
 MOST_TENSORS = 50_000
 """In one file. The largest published models have some 200,000, in dozens of files."""
 MOST_DIMENSIONS = 32
+LARGEST = 2**63
 METADATA = "__metadata__"
 
 BITS = {
@@ -50,6 +51,8 @@ _TENSOR = re.compile(
     rb'\{"dtype":"([A-Z0-9_]{2,20})","shape":\[([0-9, ]{0,999})\],'
     rb'"data_offsets":\[([0-9]{1,19}), ?([0-9]{1,19})\]\}'
 )
+# Name, entry and the comma behind it, all in one.
+_USUAL = re.compile(rb'"([ !#-\[\]-~]{1,1000})":' + _TENSOR.pattern + rb",")
 _VALUE = re.compile(rb"\{[^{}]{0,4000}\}")
 _PAIR = _S + _PLAIN + _S + rb":" + _S + _PLAIN + _S
 _STRINGS = re.compile(rb"\{(?:" + _PAIR + rb"(?:," + _PAIR + rb")*+)?+" + _S + rb"\}")
@@ -107,18 +110,30 @@ def _tensors(header: bytes, data_size: int) -> Iterator[Stored]:
     """Every entry, in the order of the data, which must fill the rest of the file exactly."""
     if header.count(b'"data_offsets"') > MOST_TENSORS:
         raise ParamcalcError(f"more than {MOST_TENSORS:,} tensors in one file")
-    names: set[str] = set()
     found: list[tuple[int, int, Stored]] = []
-    for name, entry in _entries(header):
-        if name in names:
-            raise ParamcalcError(f"the tensor `{shorten(name)}` is there twice")
-        names.add(name)
-        found.append(_checked(name, *entry))
-    found.sort(key=lambda row: row[:2])
-    for before, after in pairwise([(0, 0), *(row[:2] for row in found), (data_size, 0)]):
-        if before[1] != after[0]:
-            raise _misplaced(before[1], after[0], data_size, found)
-    return (row[2] for row in found)
+    sizes: dict[tuple[str, tuple[int, ...]], int] = {}
+    for name, (dtype, shape, begin, end) in _entries(header):
+        checked_name(name)
+        size = sizes.get((dtype, shape))
+        if size is None or size != end - begin or end >= LARGEST:
+            size = sizes[dtype, shape] = _checked(name, dtype, shape, begin, end)
+        found.append((begin, end, Stored(name, dtype, shape, size)))
+    if len({row[2].name for row in found}) < len(found):
+        raise _twice(row[2].name for row in found)
+    found.sort()
+    last = 0
+    for begin, end, _ in found:
+        if begin != last:
+            raise _misplaced(last, begin, data_size, found)
+        last = end
+    if last != data_size:
+        raise _misplaced(last, data_size, data_size, found)
+    return (stored for _, _, stored in found)
+
+
+def _twice(names: Iterable[str]) -> ParamcalcError:
+    name = Counter(names).most_common(1)[0][0]
+    return ParamcalcError(f"the tensor `{shorten(name)}` is there twice")
 
 
 def _misplaced(
@@ -151,7 +166,18 @@ def _entries(header: bytes) -> Iterator[tuple[str, Entry]]:
     if re.compile(_S + rb"\}").match(header, position):
         return _end(header, header.index(b"}") + 1)
     separator = b","
+    shapes: dict[bytes, tuple[int, ...]] = {}
     while separator == b",":
+        while usual := _USUAL.match(header, position):
+            raw, dtype, dims, begin, end = usual.groups()
+            name = raw.decode()
+            if name == METADATA:
+                break
+            position = usual.end()
+            shape = shapes.get(dims)
+            if shape is None:
+                shape = shapes[dims] = _shape(name, dims)
+            yield name, (dtype.decode(), shape, int(begin), int(end))
         key = _KEY.match(header, position)
         if key is None:
             raise _no_json(position)
@@ -247,22 +273,19 @@ def _whole(value: Any) -> tuple[int, ...] | None:
     return None
 
 
-def _checked(
-    name: str, dtype: str, shape: tuple[int, ...], begin: int, end: int
-) -> tuple[int, int, Stored]:
-    """An entry whose size is that of its shape and type."""
-    checked_name(name)
+def _checked(name: str, dtype: str, shape: tuple[int, ...], begin: int, end: int) -> int:
+    """The bytes of an entry, if they are those of its shape and type."""
     bits = BITS.get(dtype)
     if bits is None:
         raise ParamcalcError(
             f"`{shorten(name)}` has the unknown type `{shorten(dtype)}`",
             f"known are {', '.join(sorted(BITS))}",
         )
-    if len(shape) > MOST_DIMENSIONS or max(shape, default=0) >= 2**63 or end >= 2**63:
+    if len(shape) > MOST_DIMENSIONS or max(shape, default=0) >= LARGEST or end >= LARGEST:
         raise ParamcalcError(f"`{shorten(name)}` is larger than any tensor can be")
     if end < begin or bits * prod(shape) != 8 * (end - begin):
         shown = shorten(str(list(shape)))
         raise ParamcalcError(
             f"`{shorten(name)}` would be {end - begin:,} bytes: {dtype} of the shape {shown}"
         )
-    return begin, end, Stored(name, dtype, shape, end - begin)
+    return end - begin

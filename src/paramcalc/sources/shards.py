@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -50,22 +50,19 @@ def from_index(folder: Folder, file: str) -> Checkpoint:
     return Checkpoint(folder, said, _indexed(folder, files, shards))
 
 
-def _indexed(folder: Folder, files: Mapping[str, str], shards: Sequence[str]) -> Iterator[Stored]:
-    """The tensors of the shards, each where the index says."""
-    count = 0
-    for tensor in _of_files(folder, shards):
-        file, stored = tensor
-        if files.get(stored.name) != file:
+def _indexed(folder: Folder, files: dict[str, str], shards: Sequence[str]) -> Iterator[Stored]:
+    """The tensors of the shards, each where the index says; those that are found are let go."""
+    for file, stored in _of_files(folder, shards):
+        if files.pop(stored.name, None) != file:
             raise ParamcalcError(
                 f"`{shorten(file, 100)}` holds `{shorten(stored.name)}`, "
                 "which is not what the index says",
                 "the index and the files may be of different versions",
             )
-        count += 1
         yield stored
-    if count < len(files):
+    if files:
         raise ParamcalcError(
-            f"the index names {len(files) - count:,} tensors more than the files hold",
+            f"the index names {len(files):,} tensors more than the files hold",
             "the index and the files may be of different versions",
         )
 

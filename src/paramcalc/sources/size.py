@@ -22,4 +22,4 @@ def unknown_tensors(parameters: int) -> TensorGroup:
 
 def with_cache_of(model: Model, other: Model) -> Model:
     """``model`` with the cache of ``other``, which stands in for it."""
-    return model._replace(caches=other.caches, like=other.name)
+    return model._replace(caches=other.caches, like=other.name, stand_in=other)

@@ -7,21 +7,21 @@ from math import prod
 from typing import Any, NamedTuple
 
 from paramcalc.catalogue.rules import rules
-from paramcalc.core.grouping import StoredTensor, grouped, template_of
+from paramcalc.core.grouping import StoredTensor, alike, boxed, template_of
 from paramcalc.core.model import ESTIMATED, EXACT, Model, TensorGroup
 from paramcalc.core.names import Indices, index_of
 from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import Reading, model_from_configuration
 from paramcalc.sources.containers import (
     FILE,
-    OLD_FILE,
     Container,
     Scheme,
     Shape,
+    files_beside,
     packed_endings,
     scheme_of,
 )
-from paramcalc.sources.folder import CONFIGURATION, json_beside
+from paramcalc.sources.folder import CONFIGURATION, Folder, json_beside
 from paramcalc.sources.safetensors import Stored
 from paramcalc.sources.shards import Checkpoint
 
@@ -54,8 +54,8 @@ def model_from_checkpoint(checkpoint: Checkpoint, name: str, reading: Reading) -
         )
     configuration = json_beside(checkpoint.folder, CONFIGURATION)
     described, notes = _described(configuration, reading)
-    reader = _Reader(described, scheme_of(configuration, json_beside(checkpoint.folder, OLD_FILE)))
-    groups = tuple(reader.shared(grouped(map(reader.stored, checkpoint.tensors))))
+    reader = _Reader(described, scheme_of(configuration, _section_beside(checkpoint.folder)))
+    groups = tuple(reader.shared(reader.groups(checkpoint.tensors)))
     if not groups:
         raise ParamcalcError(f"`{checkpoint.description}` holds no tensors")
     notes += reader.notes()
@@ -67,6 +67,14 @@ def model_from_checkpoint(checkpoint: Checkpoint, name: str, reading: Reading) -
         configuration=configuration or {},
     )
     return model if checkpoint.is_part else with_description(model, described)
+
+
+def _section_beside(folder: Folder) -> Mapping[str, Any] | None:
+    """What a tool wrote into a file of its own, as a section of the configuration has it."""
+    for file, method in files_beside().items():
+        if (found := json_beside(folder, file)) is not None:
+            return {"quant_method": method, **found}
+    return None
 
 
 def _described(
@@ -122,20 +130,30 @@ class _Reader:
         self.packed = 0
         self.endings = packed_endings()
 
-    def stored(self, tensor: Stored) -> StoredTensor:
-        """The tensor with its logical shape, its kind, and whether it is trained."""
-        template, index = template_of(tensor.name)
-        key = template, tensor.dtype, tensor.shape, index if template in self.varied else ()
+    def groups(self, tensors: Iterable[Stored]) -> list[TensorGroup]:
+        """Groups of tensors with logical shapes, kinds, and whether they are trained."""
+        found: dict[StoredTensor, list[tuple[int, ...]]] = {}
+        for (template, dtype, shape, size), indices in alike(tensors).items():
+            tensor = Stored(template, dtype, shape, size)
+            parts = [(self._facts(tensor, indices[0]), indices)]
+            if template in self.varied:
+                parts = [(self._facts(tensor, index), [index]) for index in indices]
+            for facts, those in parts:
+                self.packed += facts.is_packed * len(those)
+                one = StoredTensor(template, facts.shape, dtype, size, facts.kind, facts.trained)
+                found.setdefault(one, []).extend(those)
+        return boxed(found.items())
+
+    def _facts(self, tensor: Stored, index: tuple[int, ...]) -> Facts:
+        """What is found out about a tensor by the template of its name."""
+        template, dtype, shape, _ = tensor
+        key = template, dtype, shape, index if template in self.varied else ()
         facts = self.facts.get(key)
         if facts is None:
             if len(self.facts) == MOST_DIFFERENT:
                 raise ParamcalcError(f"more than {MOST_DIFFERENT:,} tensors that have no pattern")
-            facts = self._look(tensor)
-            self.facts[key] = facts
-        self.packed += facts.is_packed
-        return StoredTensor(
-            tensor.name, facts.shape, tensor.dtype, tensor.size, facts.kind, facts.trained
-        )
+            facts = self.facts[key] = self._look(tensor._replace(name=template.format(*index)))
+        return facts
 
     def _look(self, tensor: Stored) -> Facts:
         name, dtype, shape = tensor.name, tensor.dtype, tensor.shape
@@ -180,7 +198,7 @@ class _Reader:
     def shared(self, groups: Iterable[TensorGroup]) -> Iterator[TensorGroup]:
         """With the active share of each, and copies of tied tensors not counted twice."""
         found = sorted(groups, key=self._place)
-        templates = {group.template for group in found}
+        templates = {self._parameter(group) for group in found}
         ties = self.described.ties if self.described else ()
         copies = {
             template_of(tie.template)[0]
@@ -188,16 +206,18 @@ class _Reader:
             if template_of(tie.target)[0] in templates and tie.template != tie.target
         }
         for group in found:
-            if group.template in copies:
+            if self._parameter(group) in copies:
                 yield group._replace(trained=False, active_numel=0)
             else:
-                template = self.parameters.get(group.template, group.template)
-                yield self._active(template, group)
+                yield self._active(self._parameter(group), group)
 
     def _place(self, group: TensorGroup) -> int:
         """Where the architecture has it; whatever it has not comes last."""
-        template = self.parameters.get(group.template, group.template)
-        return self.places.get(template, len(self.places))
+        return self.places.get(self._parameter(group), len(self.places))
+
+    def _parameter(self, group: TensorGroup) -> str:
+        """The name of what is packed in a container, or of the tensor itself."""
+        return self.parameters.get(group.template, group.template)
 
     def _active(self, template: str, group: TensorGroup) -> TensorGroup:
         """With as large a part active for one token as in the architecture."""
