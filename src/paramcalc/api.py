@@ -20,6 +20,7 @@ from paramcalc.sources.load import load
 from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
 
 if TYPE_CHECKING:
+    from paramcalc.catalogue.sparsity import Sparsity
     from paramcalc.core.lora import Adapter
 
 DEFAULT_CONTEXT = 8192
@@ -93,12 +94,16 @@ def memory(
     kv_precision: str | None = None,
     engine: str | None = None,
     overhead: str | None = None,
+    sparsity: str | None = None,
+    prune: float | str | None = None,
     explain: bool = False,
 ) -> Memory:
     """Memory to run a model in a precision.
 
     ``context`` in tokens (``32768`` or ``"32k"``), ``batch`` in sequences. ``overhead`` such as
-    ``"20%"`` takes the rule of thumb in place of the KV cache and the runtime.
+    ``"20%"`` takes the rule of thumb in place of the KV cache and the runtime. With ``sparsity``
+    (``"2:4"``) or ``prune`` (``0.3``) the weights are stored without their zeros where there is a
+    format for that; in any other, zeros take as much as any number.
 
     >>> memory("llama-3.1-8b", precision="bf16").weights_bytes
     16060522496
@@ -112,7 +117,10 @@ def memory(
         engine=engine,
         overhead=overhead,
     )
-    (one,) = precisions(found, [precision])
+    from paramcalc.catalogue.sparsity import with_sparse
+
+    pruned = sparse(sparsity, prune)
+    one = with_sparse(precisions(found, [precision]), pruned)[-1]
     return inference.memory(found, one, work, explain=explain)
 
 
@@ -127,12 +135,17 @@ def fit(
     kv_precision: str | None = None,
     engine: str | None = None,
     overhead: str | None = None,
+    sparsity: str | None = None,
+    prune: float | str | None = None,
     explain: bool = False,
 ) -> Fit:
     """Whether a model fits on ``gpus`` equal devices (a name such as ``rtx-4090``, or ``24gb``).
 
-    Without ``precision`` the answer is the best of 16, 8 and 4 bits that fits.
+    Without ``precision`` the answer is the best of 16, 8 and 4 bits that fits. ``sparsity`` and
+    ``prune`` add what weights with zeros can be stored in without them.
     """
+    from paramcalc.catalogue.sparsity import with_sparse
+
     found = load(model)
     work = workload(
         found,
@@ -146,7 +159,7 @@ def fit(
     device = gpu if isinstance(gpu, Device) else tables.device(gpu)
     wanted = [precision] if isinstance(precision, str) else precision
     lower = [*ladder(found, "fit"), *ladder(found, "lower")]
-    asked = precisions(found, wanted, "fit")
+    asked = with_sparse(precisions(found, wanted, "fit"), sparse(sparsity, prune))
     return fitting.fit(found, device, work, asked, lower, explain=explain)
 
 
@@ -234,6 +247,15 @@ def precisions(model: Model, names: Sequence[str] | None, which: str = "memory")
         else:
             found.append(AS_STORED)
     return _distinct(found)
+
+
+def sparse(sparsity: str | None, prune: float | str | None) -> Sparsity | None:
+    """How weights are pruned, from the options; None if they are not."""
+    if sparsity is None and prune is None:
+        return None
+    from paramcalc.catalogue.sparsity import sparsity as checked
+
+    return checked(sparsity, prune)
 
 
 def every(model: Model) -> list[Precision]:

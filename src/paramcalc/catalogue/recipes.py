@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from paramcalc.catalogue.architectures import (
     is_architecture,
 )
 from paramcalc.catalogue.quantization import method_of, section_of, values_at
+from paramcalc.catalogue.recipe_words import given, spelled
 from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, parse
@@ -33,7 +33,6 @@ from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 SCHEMES = Table("schemes.yaml")
 CONVERSIONS = Table("gguf_tensors.yaml")
-_NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,3})?")
 
 
 # --- schemes -------------------------------------------------------------------------------------
@@ -179,7 +178,7 @@ def _of_section(
     found = {name: _expression(text)(values) for name, text in texts.items()}
     given = {name: value for name, value in found.items() if value is not None}
     made = _set(scheme(entry.name), entry.name, {}, find_format, given)
-    return made._replace(name=_spelled(str(entry.card.get("name", entry.name)), made.values))
+    return made._replace(name=spelled(str(entry.card.get("name", entry.name)), made.values))
 
 
 def check_recipe(card: Mapping[str, Any], find_format: FindFormat) -> None:
@@ -233,53 +232,15 @@ def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None
         start, rest = "-".join(words[:length]), words[length:]
         own = SCHEMES.find(start)
         if own is not None and "{" in str(own.card.get("name", "")):
-            values = _given(own.card, rest, name)
+            values = given(own.card, rest, name)
             made = _set(scheme(own.name), own.name, {}, find_format, values)
-            return made._replace(name=_spelled(own.card["name"], made.values))
+            return made._replace(name=spelled(own.card["name"], made.values))
         entry = precisions.find(start) if rest else None
         if entry is not None and "recipe" in entry.card:
-            values = _given(scheme(entry.card["recipe"])[1], rest, name)
+            values = given(scheme(entry.card["recipe"])[1], rest, name)
             made = recipe(entry, find_format, values)
             return made._replace(name="-".join([entry.name, *rest]))
     return None
-
-
-def _given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str, Any]:
-    """The parameters that the words of a name set: ``4bit``, ``g32``, ``imatrix``."""
-    values: dict[str, Any] = {}
-    forms = {key: one for key, one in card.get("parameters", {}).items() if one.get("form")}
-    for word in words:
-        found = ((key, _value(one, word)) for key, one in forms.items())
-        key, value = next((pair for pair in found if pair[1] is not None), (None, None))
-        if key is None:
-            known = ", ".join(str(one["form"]).replace("{}", "…") for one in forms.values())
-            hint = f"it takes {known}" if known else "it takes no parameters"
-            raise ParamcalcError(f"`{shorten(name)}`: what is `{shorten(word)}`?", hint)
-        choices = forms[key].get("choices")
-        if choices and value not in choices:
-            listed = ", ".join(map(str, choices))
-            raise ParamcalcError(f"`{shorten(name)}`: `{key}` is one of {listed}")
-        values[key] = value
-    return values
-
-
-def _value(parameter: Mapping[str, Any], word: str) -> int | float | bool | None:
-    """What a word says of a parameter: None if it is about another one."""
-    form = str(parameter["form"])
-    if "{}" not in form:
-        return True if word.lower() == form else None
-    before, _, after = form.partition("{}")
-    number = word.lower().removeprefix(before).removesuffix(after)
-    if f"{before}{number}{after}" != word.lower() or not _NUMBER.fullmatch(number):
-        return None
-    return float(number) if "." in number else int(number)
-
-
-def _spelled(template: str, values: Mapping[str, Any]) -> str:
-    """The whole name of a recipe: ``gptq-{bits}bit-g{group}``."""
-    for key, value in values.items():
-        template = template.replace(f"{{{key}}}", str(value))
-    return template
 
 
 # --- conversion ----------------------------------------------------------------------------------

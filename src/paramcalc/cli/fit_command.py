@@ -21,6 +21,8 @@ def run(
     kv_precision: options.KvPrecision = None,
     engine: options.Engine = None,
     overhead: options.Overhead = None,
+    sparsity: options.Sparsity = None,
+    prune: options.Prune = None,
     like: options.Like = None,
     set_: options.Set = None,
     mtp: options.Mtp = False,
@@ -46,6 +48,7 @@ def run(
     from paramcalc import api
     from paramcalc.report import records
     from paramcalc.report.output import emit
+    from paramcalc.report.sparsity import noted, record
     from paramcalc.sources.load import load
 
     answer = api.fit(
@@ -67,19 +70,25 @@ def run(
         kv_precision=kv_precision,
         engine=engine,
         overhead=overhead,
+        sparsity=sparsity,
+        prune=prune,
         explain=explain,
     )
+
+    pruned = api.sparse(sparsity, prune)
 
     def page() -> Page:
         from paramcalc.report.fit import page
 
-        return page(answer, like=like, explain=explain, gib=gib)
+        return noted(page(answer, like=like, explain=explain, gib=gib), pruned)
 
     if not quiet:
         emit(
             form,
             "fit",
-            lambda: [records.fit(answer, explain=explain)],
+            lambda: [
+                records.fit(answer, explain=explain, sparsity=record(pruned, answer.precisions))
+            ],
             page,
             gib=gib,
             colour=color,

@@ -27,6 +27,8 @@ def run(
     kv_precision: options.KvPrecision = None,
     engine: options.Engine = None,
     overhead: options.Overhead = None,
+    sparsity: options.Sparsity = None,
+    prune: options.Prune = None,
     like: options.Like = None,
     set_: options.Set = None,
     mtp: options.Mtp = False,
@@ -44,10 +46,12 @@ def run(
     form = chosen_format(form, json, color)
     one_of("breakdown", by, BREAKDOWNS)
 
-    from paramcalc.api import precisions, workload
+    from paramcalc.api import precisions, sparse, workload
+    from paramcalc.catalogue.sparsity import with_sparse
     from paramcalc.core.inference import memory
     from paramcalc.report import records
     from paramcalc.report.output import emit
+    from paramcalc.report.sparsity import noted, record
     from paramcalc.sources.load import load
 
     found = load(
@@ -68,19 +72,25 @@ def run(
         engine=engine,
         overhead=overhead,
     )
-    asked = precisions(found, named_precisions(precision))
+    pruned = sparse(sparsity, prune)
+    asked = with_sparse(precisions(found, named_precisions(precision)), pruned)
     rows = [memory(found, one, work, explain=explain) for one in asked]
     lists = [records.stored_tensors(found, one) for one in asked] if by == "tensor" else None
 
     def page() -> Page:
         from paramcalc.report.memory import page
 
-        return page(found, rows, like=like, explain=explain, by=by, tensors=lists)
+        found_page = page(found, rows, like=like, explain=explain, by=by, tensors=lists)
+        return noted(found_page, pruned)
 
     emit(
         form,
         "memory",
-        lambda: [records.memory(found, rows, explain=explain, tensors=lists)],
+        lambda: [
+            records.memory(
+                found, rows, explain=explain, tensors=lists, sparsity=record(pruned, rows)
+            )
+        ],
         page,
         gib=gib,
         colour=color,

@@ -63,6 +63,22 @@ Overhead = Annotated[
         help="A rule of thumb such as 20% in place of KV cache and runtime.",
     ),
 ]
+Sparsity = Annotated[
+    str | None,
+    typer.Option(
+        "--sparsity",
+        metavar="N:M",
+        help="Of every M weights N are left (2:4): what can store them without the zeros.",
+    ),
+]
+Prune = Annotated[
+    str | None,
+    typer.Option(
+        "--prune",
+        metavar="SHARE",
+        help="This share of the weights is zero (0.3, 30%): what can store them without.",
+    ),
+]
 Like = Annotated[
     str | None,
     typer.Option(

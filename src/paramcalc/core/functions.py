@@ -66,6 +66,13 @@ def _int(value: Any) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else int(value)
 
 
+def _round(value: Any) -> int:
+    """The nearest whole number, of two the even one."""
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise ParamcalcError(f"`round` needs a number, found {type_name(value)}")
+    return value if isinstance(value, int) and not isinstance(value, bool) else round(value)
+
+
 def _isqrt(value: Any) -> int:
     """The square root, rounded down."""
     _whole("isqrt", value)
@@ -113,6 +120,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "sum": lambda *values: sum(_numbers("sum", values)),
     "len": _length,
     "int": _int,
+    "round": _round,
     "get": _get,
     "positions": _positions,
     "refuse": _refuse,

@@ -279,3 +279,25 @@ class Lora(Keys):
     """Every one of them, with `--by tensor --expand`."""
     source: str
     """Where the rules come from."""
+
+
+class StoredSparse(Keys):
+    """What one precision comes to if weights are pruned."""
+
+    precision: str
+    """A precision that holds zeros like any other number."""
+    sparse: str | None
+    """The row that stores the same without them; null where there is no format for that."""
+
+
+class Sparsity(Keys):
+    """How weights are pruned, with `--sparsity` or `--prune`."""
+
+    pattern: str | None
+    """How many of how many weights are left."""
+    share: float | None
+    """The share of the weights that is zero."""
+    precisions: list[StoredSparse]
+    """What stores them without zeros."""
+    note: str
+    """What that changes, and what it does not."""

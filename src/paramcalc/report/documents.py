@@ -27,6 +27,7 @@ from paramcalc.report.document_parts import (
     Parameters,
     Published,
     Reported,
+    Sparsity,
     Step,
     Tensor,
     TensorDifference,
@@ -81,6 +82,8 @@ class MemoryResult(Identity):
     """A row for each precision."""
     assumptions: Assumptions
     """What the figures take for granted."""
+    sparsity: Sparsity | None
+    """How weights are pruned, if they are."""
     steps: list[Step] | None
     """The arithmetic, with `--explain`."""
 
@@ -108,6 +111,8 @@ class FitResult(Identity):
     """Tokens that the model is published for."""
     assumptions: Assumptions
     """What the figures take for granted."""
+    sparsity: Sparsity | None
+    """How weights are pruned, if they are."""
     steps: list[Step] | None
     """The arithmetic, with `--explain`."""
 

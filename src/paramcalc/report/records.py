@@ -146,6 +146,7 @@ def memory(
     rows: Sequence[Memory],
     *,
     explain: bool = False,
+    sparsity: Record | None = None,
     tensors: Sequence[Sequence[Record]] | None = None,
 ) -> Record:
     """The document of ``memory``: one row for each precision; ``tensors`` of each, if asked for."""
@@ -155,6 +156,7 @@ def memory(
         "parameters": parameters(model),
         "precisions": [memory_row(row) | {"tensors": of} for row, of in zip(rows, lists)],
         "assumptions": assumptions(rows[0]),
+        "sparsity": sparsity,
         "steps": step_list([s for row in rows for s in row.steps]) if explain else None,
     }
 
@@ -205,7 +207,7 @@ def stored_tensors(model: Model, precision: Precision) -> list[Record]:
     ]
 
 
-def fit(answer: Fit, *, explain: bool = False) -> Record:
+def fit(answer: Fit, *, explain: bool = False, sparsity: Record | None = None) -> Record:
     """The document of ``fit``: the verdict, and each precision on its own."""
     steps = [s for row in answer.precisions for s in row.memory.steps]
     return identity(answer.model, _weaker(answer.model)) | {
@@ -219,6 +221,7 @@ def fit(answer: Fit, *, explain: bool = False) -> Record:
         "lower": fit_row(answer.lower) if answer.lower else None,
         "model_context_tokens": answer.model.context,
         "assumptions": assumptions(answer.precisions[0].memory),
+        "sparsity": sparsity,
         "steps": step_list(steps) if explain else None,
     }
 
