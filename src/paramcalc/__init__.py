@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from paramcalc._version import __version__
 
 if TYPE_CHECKING:
-    from paramcalc.api import fit, load, memory
+    from paramcalc.api import fit, load, lora, memory
     from paramcalc.core.fit import Device, Fit
+    from paramcalc.core.lora import Adapter
     from paramcalc.core.memory import Memory
     from paramcalc.core.model import Model, Parameters, Tensor, TensorGroup
     from paramcalc.core.trace import Step
     from paramcalc.errors import ParamcalcError
 
 __all__ = [
+    "Adapter",
     "Device",
     "Fit",
     "Memory",
@@ -32,13 +34,16 @@ __all__ = [
     "__version__",
     "fit",
     "load",
+    "lora",
     "memory",
 ]
 
 _HOME = {
     "fit": "api",
     "load": "api",
+    "lora": "api",
     "memory": "api",
+    "Adapter": "core.lora",
     "Device": "core.fit",
     "Fit": "core.fit",
     "Memory": "core.memory",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paramcalc.catalogue import tables
 from paramcalc.catalogue.quantization import is_quantized
@@ -19,9 +19,14 @@ from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.load import load
 from paramcalc.units import MOST_BATCH, MOST_TOKENS, parse_percent, parse_tokens
 
+if TYPE_CHECKING:
+    from paramcalc.core.lora import Adapter
+
 DEFAULT_CONTEXT = 8192
 """Tokens assumed when none are given, or the model's own context if that is shorter."""
 DEFAULT_KV_PRECISION = "bf16"
+MIX = "mix"
+"""A section of a spec, and the precision that it means."""
 EVERY = "all"
 """Stands for all recipes."""
 PLAIN = {"memory": "plain", "fit": "plain_fit", "lower": "plain_lower"}
@@ -145,6 +150,31 @@ def fit(
     return fitting.fit(found, device, work, asked, lower, explain=explain)
 
 
+def lora(
+    model: object,
+    rank: int = 16,
+    targets: str | Sequence[str] | None = None,
+    *,
+    dora: bool = False,
+    save: Sequence[str] = (),
+) -> Adapter:
+    """The low-rank adapter that peft makes: its tensors, parameters and bytes.
+
+    ``targets`` are names of modules (``["q_proj", "v_proj"]``), patterns with ``*``, or
+    ``"all-linear"``; without them it is peft's choice for the architecture. Of the modules in
+    ``save`` a copy is trained and saved.
+
+    >>> lora("llama-3.1-8b", rank=16).parameters
+    6815744
+    """
+    from paramcalc.catalogue.adapters import lora_rules
+    from paramcalc.core.lora import Options, adapter
+
+    found = load(model)
+    names = (targets,) if isinstance(targets, str) else tuple(targets or ())
+    return adapter(found, Options(rank, names, dora, tuple(save)), lora_rules(found.architecture))
+
+
 def ladder_sizes(model: Model) -> list[tuple[str, int]]:
     """Bytes of the weights alone in the usual number formats, by name."""
     if model.is_undisclosed:
@@ -193,6 +223,8 @@ def precisions(model: Model, names: Sequence[str] | None, which: str = "memory")
     for name in names:
         if str(name).lower() == EVERY:
             found += every(model)
+        elif name == MIX and model.mix:
+            found.append(_own_mix(model))
         elif str(name).lower() != AS_STORED.name:
             found += formats([name])
         elif model.stored_bytes is None:
@@ -214,6 +246,13 @@ def every(model: Model) -> list[Precision]:
             # Rows that no block divides, or tensors that are not known one by one.
             continue
     return [one for _, one in sorted(found, key=lambda pair: -pair[0])]
+
+
+def _own_mix(model: Model) -> Precision:
+    """The formats that a spec gives its tensors."""
+    from paramcalc.catalogue.mixes import mix
+
+    return mix(model.mix, MIX, number_format, "the spec's own `mix`", MIX)
 
 
 def published(model: Model) -> Precision | None:
@@ -239,6 +278,8 @@ def ladder(model: Model, which: str) -> list[Precision]:
 def _with_own(model: Model, usual: Sequence[Precision]) -> list[Precision]:
     """The rows that take less than the model as it comes, after that one."""
     own = AS_STORED if model.stored_bytes is not None else published(model)
+    if model.mix:
+        return [_own_mix(model), *usual]
     if own is None:
         return list(usual)
     # To keep a model in more bytes than it comes in gains nothing.
@@ -252,4 +293,4 @@ def formats(names: Sequence[str]) -> list[Precision]:
     return _distinct([tables.precision(name) for name in names])
 
 
-__all__ = ["DEFAULT_CONTEXT", "fit", "formats", "load", "memory", "workload"]
+__all__ = ["DEFAULT_CONTEXT", "fit", "formats", "load", "lora", "memory", "workload"]

@@ -362,3 +362,17 @@ def test_a_long_text_is_read_in_time(line: str) -> None:
     before = time.process_time()
     check_harmless(text)
     assert time.process_time() - before < 30
+
+
+@pytest.mark.parametrize("value", ["e-06", "-e5", ".", "-", ".e1", "1.", "-.5e-3", "1e5"])
+def test_what_is_nearly_a_number(value: str) -> None:
+    text = f"Net(\n  (norm): LayerNorm((8,), {value}, elementwise_affine=True)\n)"
+
+    assert read_or_refused_text(text) in (16, None)
+
+
+def read_or_refused_text(text: str) -> int | None:
+    try:
+        return read(text).parameters.total
+    except ParamcalcError:
+        return None

@@ -4,7 +4,7 @@ For each case (``gguf_cases.yaml``) the converter gets the published config.json
 published names and shapes that hold nothing; stored are the names, shapes and types that it would
 write, and what the metadata say of heads and experts.
 
-    python tools/oracle/record_gguf_conversions.py LLAMA_CPP COMMIT tests/data/gguf_conversions.jsonl.gz
+    python tools/oracle/record_gguf_conversions.py LLAMA_CPP COMMIT tests/data/FILE.jsonl.gz
 
 LLAMA_CPP is a checkout. Needed besides: torch, transformers, sentencepiece, and paramcalc itself.
 """
@@ -60,8 +60,14 @@ def record(converter: Converter, case: Mapping[str, Any]) -> dict[str, Any]:
     tensors = {one.name: tuple(map(int, one.shape)) for one in model.tensors()}
     tensors |= {name: tuple(shape) for name, shape in case.get("also", {}).items()}
     wanted = {**defaults(model), **case.get("more", {}), **config}
-    found = converter.run(wanted if case.get("more") or not known(config) else config, tensors, case)
-    return {"case": case.get("model", case.get("architecture")), "config": config, "mtp": mtp} | found
+    found = converter.run(
+        wanted if case.get("more") or not known(config) else config, tensors, case
+    )
+    return {
+        "case": case.get("model", case.get("architecture")),
+        "config": config,
+        "mtp": mtp,
+    } | found
 
 
 def configuration(case: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,7 +170,7 @@ class Converter:
         """The converter's object for a configuration."""
         (folder / "config.json").write_text(json.dumps(config))
         (folder / "tokenizer.json").write_text(json.dumps(self.tokenizer(case)))
-        keys = dict(config) if case.get("raw") else self.base.load_hparams(folder, False)  # noqa: FBT003
+        keys = dict(config) if case.get("raw") else self.base.load_hparams(folder, False)
         keys.setdefault("architectures", config["architectures"])
         types = self.conversion.ModelType
         name = self.conversion.get_model_architecture(keys, types.TEXT)

@@ -9,6 +9,8 @@ from paramcalc.catalogue import schemas
 from paramcalc.catalogue.architectures import Source, architecture_source, chain, find_spec
 from paramcalc.catalogue.blame import blame
 from paramcalc.catalogue.findings import findings
+from paramcalc.catalogue.mixes import mix
+from paramcalc.catalogue.tables import number_format
 from paramcalc.core import spec as spec_language
 from paramcalc.core.expand import expand
 from paramcalc.core.spec import SECTIONS, Spec, compile_document
@@ -36,7 +38,18 @@ def check_spec(source: Source) -> list[Problem]:
         sound = _without(sound, path)
     if MODULES in sound or "extends" in sound:
         problems += _compiled(sound)
-    return problems
+    return problems + _mix_problems(sound.get("mix"))
+
+
+def _mix_problems(tree: Any) -> list[Problem]:
+    """The patterns can be read, and the formats are there."""
+    if not isinstance(tree, Mapping):
+        return []
+    try:
+        mix(tree, "mix", number_format, "", "mix")
+    except ParamcalcError as error:
+        return list(error.problems)
+    return []
 
 
 def _without(tree: Mapping[str, Any], path: tuple[str, ...]) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from paramcalc.catalogue import precision_schemas, schemas
+from paramcalc.catalogue import adapter_schemas, precision_schemas, schemas
 from paramcalc.catalogue.architectures import Source, find_spec
 from paramcalc.catalogue.blame import blame
 from paramcalc.catalogue.findings import findings
 from paramcalc.catalogue.models import MODELS
-from paramcalc.catalogue.quantization import SECTION
+from paramcalc.catalogue.quantization import COMMON_KEYS
 from paramcalc.catalogue.strict_yaml import load
 from paramcalc.catalogue.table import Table, cut, headings, normal, other_names
 from paramcalc.catalogue.tables import ENGINES, HARDWARE, PRECISIONS, number_format
@@ -69,7 +69,7 @@ def entry_problems(kind: str, name: str, card: Any) -> list[Problem]:
     """What is wrong with one entry of a catalogue file, as far as the entry itself tells."""
     if name == LADDERS:
         return findings(precision_schemas.Ladders, card, (name,), f"`{name}`")
-    return _ENTRIES[kind](name, card)
+    return _ENTRIES[kind](name, card) if kind in _ENTRIES else []
 
 
 Check = Callable[[str, Any], list[Problem]]
@@ -262,8 +262,7 @@ def _unknown_keys(name: str, spec: Spec, configuration: Mapping[str, Any]) -> It
     # Of a part whose keys may stand among those of the whole they count, too.
     specs += [find_spec(f.nested) for f in spec.fields.values() if f.nested and f.flat]
     fields = [field for each in specs for field in each.fields.values()]
-    # How a checkpoint is quantized, every architecture's configuration may say.
-    known = [SECTION, *(word for field in fields for word in (field.name, *field.aliases))]
+    known = [*COMMON_KEYS, *(word for field in fields for word in (field.name, *field.aliases))]
     for key in configuration:
         if key not in known:
             message = f"`{spec.name}` has no configuration key `{shorten(key)}`"
@@ -296,4 +295,5 @@ _ENTRIES: Mapping[str, Check] = {
     "precisions": _precision_problems,
     "hardware": _by(schemas.Accelerator),
     "engines": _engine_problems,
+    "lora": lambda name, card: _by(adapter_schemas.schema(name))(name, card),
 }

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
-from paramcalc.catalogue.architectures import architecture_names, architecture_source
+from paramcalc.catalogue.architectures import (
+    architecture_names,
+    architecture_source,
+    find_spec,
+)
 from paramcalc.catalogue.models import MODELS, index
+from paramcalc.catalogue.recipes import scheme
 from paramcalc.catalogue.selection import Selection
 from paramcalc.catalogue.table import Table, normal
-from paramcalc.catalogue.tables import ENGINES, HARDWARE, MIB, PRECISIONS, number_format
+from paramcalc.catalogue.tables import (
+    ENGINES,
+    HARDWARE,
+    MIB,
+    PRECISIONS,
+    number_format,
+    precision,
+)
+from paramcalc.core.expand import expand
+from paramcalc.core.model import Model
 from paramcalc.errors import ParamcalcError
 
 Record = dict[str, Any]
@@ -53,20 +68,59 @@ def _models(word: str) -> list[Record]:
 
 
 def _precisions(word: str) -> list[Record]:
+    """Formats with their bits; recipes with those that they come to in the reference model."""
     rows = []
     for name in _matching(PRECISIONS, word):
         card = _card(PRECISIONS, name)
+        rules = scheme(card["recipe"])[1] if "recipe" in card else {}
         found = number_format(name) if "block_numel" in card else None
         rows.append(
             {
                 "name": name,
+                "kind": "recipe" if rules else "format",
                 "bits": round(found.bits_per_element, 4) if found else None,
+                "bits_per_weight": _bits_of(name) if rules else None,
                 "block_numel": card.get("block_numel"),
                 "block_bytes": card.get("block_bytes"),
-                "description": " ".join(str(card.get("description", "")).split()),
+                "unquantized": _line(rules.get("left")),
+                "native": _line(card.get("native") or rules.get("native")),
+                "description": _line(card.get("description")),
+                "source": _line(card.get("source")),
             }
         )
     return rows
+
+
+def _line(text: Any) -> str | None:
+    return None if text is None else " ".join(str(text).split())
+
+
+def _bits_of(name: str) -> float | None:
+    """Bits for each weight of the reference model, as the recipe stores it."""
+    from paramcalc.core.weights import weights_bytes
+
+    model = _reference()
+    try:
+        return round(8 * weights_bytes(model, precision(name)) / model.parameters.stored, 4)
+    except ParamcalcError:
+        return None
+
+
+def reference_name() -> str:
+    """The model in which the bits of recipes are told."""
+    return str(PRECISIONS.section("_reference")["model"])
+
+
+@lru_cache(maxsize=1)
+def _reference() -> Model:
+    entry = MODELS.find(reference_name())
+    spec = find_spec(str(entry.card["architecture"])) if entry else None
+    if entry is None or spec is None:
+        raise ParamcalcError("the reference model of precisions.yaml is missing")
+    found = expand(spec, entry.card["config"], find_spec)
+    return Model(
+        entry.name, found.groups, architecture=spec.name, names=found.names, ends=found.ends
+    )
 
 
 def _gpus(word: str) -> list[Record]:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 SECTION = "quantization_config"
+COMMON_KEYS = (SECTION, "rope_scaling", "rope_parameters")
+"""What any configuration may say and no tensor's shape depends on: how a checkpoint is quantized,
+and the rope, of which a GGUF file keeps factors."""
 _OTHER_SECTION = "compression_config"
 MOST_MODULES = 20_000
 

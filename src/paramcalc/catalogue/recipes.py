@@ -13,10 +13,7 @@ from paramcalc.catalogue.architectures import (
     architecture_source,
     chain,
     is_architecture,
-    parse_source,
-    placed,
 )
-from paramcalc.catalogue.files import read_text
 from paramcalc.catalogue.quantization import method_of, section_of, values_at
 from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.conversion import Conversion, Target
@@ -28,19 +25,14 @@ from paramcalc.core.recipe import (
     MODEL_NAMES,
     OWN,
     TENSOR_NAMES,
-    Choice,
     FindFormat,
-    Piece,
     Recipe,
-    Rule,
-    Scheme,
 )
+from paramcalc.core.scheme import Choice, Layout, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 SCHEMES = Table("schemes.yaml")
 CONVERSIONS = Table("gguf_tensors.yaml")
-DEFAULT = "bf16"
-"""What a mix stores the tensors in that it does not name."""
 _NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,3})?")
 
 
@@ -64,7 +56,13 @@ def compiled(name: str, card: Mapping[str, Any]) -> Scheme:
         _expressions(card.get("let", {})),
         card.get("fallback", {}),
         bool(card.get("converts")),
+        _layout(card["file"]) if "file" in card else None,
     )
+
+
+def _layout(card: Mapping[str, Any]) -> Layout:
+    low_to_high = {key: tuple(card[key]) for key in ("token_bytes", "key_bytes")}
+    return Layout(**{**card, **low_to_high, "source": " ".join(str(card["source"]).split())})
 
 
 def _rule(rule: Mapping[str, Any]) -> Rule:
@@ -227,6 +225,8 @@ def check_choices(found: Iterable[Choice], known: Collection[str], find_format: 
 def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None:
     """A recipe whose name gives parameters, or a file with a mix; None if it is neither."""
     if name.endswith((".yaml", ".yml")):
+        from paramcalc.catalogue.mixes import own_mix
+
         return own_mix(Path(name), find_format)
     words = name.split("-")
     for length in range(len(words), 0, -1):
@@ -280,38 +280,6 @@ def _spelled(template: str, values: Mapping[str, Any]) -> str:
     for key, value in values.items():
         template = template.replace(f"{{{key}}}", str(value))
     return template
-
-
-# --- one's own -----------------------------------------------------------------------------------
-
-
-def own_mix(path: Path, find_format: FindFormat) -> Recipe:
-    """A file of patterns on the names of tensors, each with a format."""
-    text = read_text(path)
-    source = parse_source(text, shorten(str(path), 200))
-    with placed(source):
-        return mix(source.tree, path.stem, find_format, f"{path}")
-
-
-def mix(tree: Mapping[str, Any], name: str, find_format: FindFormat, source: str) -> Recipe:
-    """Patterns on names to formats, the first that fits; ``*`` is all that is left."""
-    rules = []
-    for key, value in tree.items():
-        try:
-            rules.append(Rule(names=(pattern(str(key)),), choices=choices(_formats(value))))
-            check_choices(rules[-1].choices, TENSOR_NAMES, find_format)
-        except ParamcalcError as error:
-            raise error.at((str(key),)) from None
-    rest = str(tree.get("*", DEFAULT))
-    return Recipe(name, Scheme(name, tuple(rules)), rest, source=source, find_format=find_format)
-
-
-def _formats(value: Any) -> str | list[str]:
-    if isinstance(value, str) or (
-        isinstance(value, list) and value and all(isinstance(one, str) for one in value)
-    ):
-        return value
-    raise ParamcalcError("expected the name of a number format", "write `'*.mlp.*': q4_k`")
 
 
 # --- conversion ----------------------------------------------------------------------------------

@@ -140,6 +140,8 @@ class Patch(Strict):
 class SpecDocument(Patch):
     """A layer spec with sections, as the files in `data/architectures/` are."""
 
+    mix: dict[str, Text | list[Text]] | None = None
+    """Patterns on the names of tensors to number formats: how the model is stored."""
     mtp: Patch | None = None
     """Layers for multi-token prediction, which published files hold and the class leaves out."""
     source: Text | None = None

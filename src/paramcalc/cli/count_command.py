@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,8 @@ from paramcalc.cli import options
 from paramcalc.cli.options import chosen_format, one_of, only_yaml, settings, whole
 
 if TYPE_CHECKING:
+    from paramcalc.core.lora import Adapter, Options
+    from paramcalc.core.model import Model
     from paramcalc.report.page import Page
 
 BREAKDOWNS = ("module", "layer", "kind", "tensor")
@@ -31,6 +33,10 @@ def run(
     assume: options.Assume = None,
     tied: options.Tied = None,
     ignore: options.Ignore = None,
+    lora: options.Lora = None,
+    targets: options.Targets = None,
+    dora: options.Dora = False,
+    save_modules: options.SaveModules = None,
     spec: options.AsSpec = False,
     explain: options.Explain = False,
     form: options.Form = "table",
@@ -39,12 +45,16 @@ def run(
     color: options.Color = "auto",
     debug: options.Debug = False,
 ) -> int:
-    """Count parameters: total, active, embedding; by module, layer, kind or tensor."""
+    """Count parameters: total, active, embedding; by module, layer, kind or tensor.
+
+    With --lora those of an adapter, as peft makes and saves it.
+    """
     form = chosen_format(form, json, color)
     one_of("breakdown", by, BREAKDOWNS)
     levels = whole("the depth", depth)
     if spec:
         only_yaml("--spec", form)
+    wanted = _adapter(lora, targets, dora=dora, save_modules=save_modules)
     if expand and by == "module":
         by = "layer"
 
@@ -68,23 +78,66 @@ def run(
         write_spec(found)
         return 0
     sizes = ladder_sizes(found)
+    adapter = _made(found, wanted, explain=explain)
     steps = None
     if explain:
         from paramcalc.core.explain import count_steps
 
-        steps = count_steps(found)
+        steps = count_steps(adapter.model if adapter else found)
 
     def page() -> Page:
+        if adapter:
+            from paramcalc.report.lora import page as adapter_page
+
+            return adapter_page(adapter, by=by, expand=expand, depth=levels, steps=steps, gib=gib)
         from paramcalc.report.count import page
 
         return page(found, by=by, expand=expand, depth=levels, sizes=sizes, steps=steps, gib=gib)
 
-    emit(
-        form,
-        "count",
-        lambda: [records.count(found, by=by, expand=expand, sizes=sizes, steps=steps)],
-        page,
-        gib=gib,
-        colour=color,
-    )
+    def answer() -> dict[str, Any]:
+        part = None
+        if adapter:
+            from paramcalc.report.lora import record
+
+            part = record(adapter, expand=expand and by == "tensor")
+        return records.count(found, by=by, expand=expand, sizes=sizes, steps=steps, lora=part)
+
+    emit(form, "count", lambda: [answer()], page, gib=gib, colour=color)
     return 0
+
+
+def _adapter(
+    rank: str | None,
+    targets: list[str] | None,
+    *,
+    dora: bool,
+    save_modules: list[str] | None,
+) -> Options | None:
+    """The adapter that is asked for, if one is."""
+    if rank is not None:
+        from paramcalc.core.lora import Options
+
+        return Options(
+            whole("the rank", rank), options.names(targets), dora, options.names(save_modules)
+        )
+    given = {"--targets": targets, "--dora": dora, "--save-modules": save_modules}
+    for option, value in given.items():
+        if value:
+            from paramcalc.errors import ParamcalcError
+
+            raise ParamcalcError(f"`{option}` is about an adapter", "give its rank: `--lora 16`")
+    return None
+
+
+def _made(model: Model, wanted: Options | None, *, explain: bool) -> Adapter | None:
+    """The adapter; to be explained, its rank has a name in the formulas."""
+    if wanted is None:
+        return None
+    from paramcalc.catalogue.adapters import lora_rules
+    from paramcalc.core.lora import adapter
+
+    if explain:
+        from paramcalc.core.trace import Term
+
+        wanted = wanted._replace(rank=Term.named("rank", wanted.rank))
+    return adapter(model, wanted, lora_rules(model.architecture))

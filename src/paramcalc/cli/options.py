@@ -112,6 +112,34 @@ AsEntry = Annotated[
 AsSpec = Annotated[
     bool, typer.Option("--spec", help="Print the layers as a spec, to be edited and counted again.")
 ]
+Lora = Annotated[
+    str | None,
+    typer.Option(
+        "--lora",
+        metavar="RANK",
+        help="Count a low-rank adapter of this rank: its parameters, tensors and bytes.",
+    ),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--targets",
+        metavar="NAMES",
+        help="Modules that the adapter is for, such as q_proj,v_proj, or all-linear.  [default: "
+        "what peft chooses]",
+        show_default=False,
+    ),
+]
+Dora = Annotated[bool, typer.Option("--dora", help="The adapter has magnitudes too (DoRA).")]
+SaveModules = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--save-modules",
+        metavar="NAMES",
+        help="Modules that the adapter holds a trained copy of.",
+        show_default=False,
+    ),
+]
 Gpu = Annotated[
     str,
     typer.Option(
@@ -189,7 +217,11 @@ def settings(pairs: list[str] | None) -> dict[str, Any]:
     return found
 
 
+def names(given: list[str] | None) -> tuple[str, ...]:
+    """Names from ``-o a,b -o c``."""
+    return tuple(name.strip() for part in given or [] for name in part.split(",") if name.strip())
+
+
 def named_precisions(given: list[str] | None) -> list[str] | None:
     """Names from ``-p a,b -p c``; None if none is given."""
-    names = [name.strip() for part in given or [] for name in part.split(",") if name.strip()]
-    return names or None
+    return list(names(given)) or None

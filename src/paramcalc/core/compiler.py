@@ -50,6 +50,7 @@ class DocumentCompiler(FieldReader):
             embeddings=self.embeddings(),
             source=self.document.get("source"),
             example=self.section("example"),
+            mix=self.section("mix"),
         )
         self.check_names(spec)
         self.check_blocks(spec.blocks)

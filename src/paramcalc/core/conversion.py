@@ -60,6 +60,10 @@ class Converted(NamedTuple):
     facts: Mapping[str, Any]
     unknown: tuple[str, ...] = ()
     """Tensors that no rule is for; they are taken as they stand."""
+    is_declared: bool = True
+    """The rules are the architecture's own."""
+    left_out: int = 0
+    """Parameters that are written to another file, such as those of a vision tower."""
 
 
 def convert(model: Model, conversion: Conversion) -> Converted:
@@ -71,7 +75,9 @@ def convert(model: Model, conversion: Conversion) -> Converted:
     facts: dict[str, Any] = {"architecture": conversion.architecture}
     for name, texts in conversion.facts.items():
         facts[name] = _fact(texts, LazyScope(scope, facts))
-    return Converted(tuple(groups), facts, tuple(dict.fromkeys(converter.unknown)))
+    unknown = tuple(dict.fromkeys(converter.unknown))
+    left_out = converter.left_out
+    return Converted(tuple(groups), facts, unknown, conversion.is_declared, left_out)
 
 
 def _scope(model: Model, conversion: Conversion) -> LazyScope:
@@ -109,12 +115,14 @@ class _Converter:
         self.rules = conversion
         self.scope = scope
         self.unknown: list[str] = []
+        self.left_out = 0
 
     def group(self, group: TensorGroup) -> Iterator[TensorGroup]:
         """What becomes of equal tensors: nothing, the same under another name, or several."""
         written = self.present(group)
         plain = group.template.replace("{}", "0")
         if written is None or any(pattern.matches(plain) for pattern in self.rules.dropped):
+            self.left_out += int(group.numel) if group.trained else 0
             return
         group = written
         before, layer, rest = self.place(self.renamed(group.template))
@@ -131,7 +139,7 @@ class _Converter:
                     yield self.one(group, target, f"{before}{layer}", leaf)
 
     def numbered(self, group: TensorGroup, rest: str) -> Iterator[TensorGroup]:
-        """Tensors whose rules are for each number in their names: `layer.0.norm`, `layer.1.norm`."""
+        """Tensors with a rule for each number in their names: `layer.0.norm`, `layer.1.norm`."""
         at = group.template.count("{}") - rest.count("{}")
         head = group.template.split("{}")
         for number in group.indices[at]:
@@ -147,6 +155,8 @@ class _Converter:
         if self.rules.written is None or self.renamed(prefix) not in self.rules.layers:
             return group
         most = self.rules.written(self.scope)
+        if type(most) is not int:
+            return group
         kept = tuple(number for number in group.indices[0] if number < most)
         if len(kept) == len(group.indices[0]):
             return group
@@ -173,7 +183,7 @@ class _Converter:
         return names.get(module), f".{leaf}"
 
     def holds(self, target: Target, shape: Sequence[int], place: str = "") -> bool:
-        """Whether the target's condition holds, of the tensor's shape and where its layer stands."""
+        """Whether the target's condition holds, over the shape and where the layer stands."""
         if target.condition is None:
             return True
         return target.condition.holds(Scope(self.scope, {"shape": list(shape), "place": place}))

@@ -25,6 +25,7 @@ SECTIONS = (
     "rename",
     "embeddings",
     "mtp",
+    "mix",
 )
 Document = Mapping[str, Any]
 _NO_REMOVALS = (("config",), ("heads",), ("mtp",))

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LEFT_OUT = ("activations while a prompt is read", "padding and rounding of the engine")
 
 
+DOUBTFUL = (95, 105)
+"""Percent of the bytes between which they lie if not every tensor has a rule; types of one family
+of formats differ by no more over a whole model."""
 STATE_FORMAT = Format("bf16", 1, 2)
 """Recurrent state is kept in the model's own precision, whatever the cache's."""
 
@@ -113,8 +116,11 @@ def memory(
         )
     trace = Trace(on=explain)
     found = stored(model, precision, trace)
+    doubts = precision.doubts(model)
+    low, high = (int(found.bytes) * end // 100 for end in DOUBTFUL) if doubts else (None, None)
     beside = beside_weights(model, found.bytes, workload, trace)
-    total = summed("total", [Part(WEIGHTS, found.bytes, source=precision.source), *beside])
+    own = Part(WEIGHTS, found.bytes, low, high, precision.source)
+    total = summed("total", [own, *beside])
     trace.note("total", total.bytes, "bytes", exactness=total.exactness)
     counts = model.parameters
     return Memory(
@@ -125,6 +131,7 @@ def memory(
         tuple(trace.steps),
         found.shares,
         found.kept / counts.total if counts.total else 0.0,
+        (*doubts, *precision.remarks(model)),
     )
 
 

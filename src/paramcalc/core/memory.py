@@ -58,6 +58,8 @@ class Memory(NamedTuple):
     """The weights by format."""
     kept: float = 0.0
     """What part of the parameters stays in 16 bits or more."""
+    remarks: tuple[str, ...] = ()
+    """What is to be said about this precision of this model."""
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.total.parts if part.name == name), None)

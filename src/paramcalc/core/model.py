@@ -198,6 +198,8 @@ class Model(NamedTuple):
     """Parameters of the layers that predict further tokens, if they are counted."""
     assumed: str | None = None
     """The ``model_type`` that nobody knows, where another architecture is assumed for it."""
+    mix: Mapping[str, Any] = MappingProxyType({})
+    """Patterns on the names of tensors to number formats, where a spec says how it is stored."""
     fetched: str | None = None
     """From where its files were fetched, if they do not lie here."""
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from paramcalc.core.closure import LARGEST
 from paramcalc.core.conversion import Conversion, Converted, convert
-from paramcalc.core.expression import Expression
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.names import is_below
-from paramcalc.core.pattern import Pattern, divided, modules, part, tidy
+from paramcalc.core.pattern import divided, modules, part, tidy
 from paramcalc.core.precision import Format, row_numel
+from paramcalc.core.scheme import Choice, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, shorten
 
 OWN = "own"
@@ -39,61 +40,6 @@ MODEL_NAMES = frozenset(
 """What those of a scheme may ask besides: of the model, and of the rule."""
 _PLACE = frozenset({"i", "n", "block", "ordinal"})
 """Names that tell where a tensor stands among those of its category."""
-
-
-class Choice(NamedTuple):
-    """A format, taken if the condition holds."""
-
-    format: str
-    condition: Expression | None = None
-
-
-class Piece(NamedTuple):
-    """One of the tensors that are stored for one of the model's; the first of its ending."""
-
-    ending: str
-    format: str
-    shape: Expression
-    """A list of sizes."""
-    condition: Expression | None = None
-
-
-class Rule(NamedTuple):
-    """How the tensors that it fits are stored."""
-
-    names: tuple[Pattern, ...] = ()
-    besides: tuple[Pattern, ...] = ()
-    listed: str = ""
-    """The parameter that holds names of modules; the rule is for what is in one of them."""
-    kinds: frozenset[str] = frozenset()
-    condition: Expression | None = None
-    choices: tuple[Choice, ...] = ()
-    then: tuple[Choice, ...] = ()
-    """What may take the place of the chosen format, which is `chosen` here."""
-    stores: tuple[Piece, ...] = ()
-    ending: str = ".weight"
-    """What the endings of the pieces take the place of."""
-    category: str = ""
-    lets: Mapping[str, Expression] = NOTHING
-    """Names for this rule's expressions, before the scheme's own."""
-
-    def fits(self, group: TensorGroup, scope: Mapping[str, Any]) -> bool:
-        """Kind and condition; names are another matter."""
-        if self.kinds and group.kind not in self.kinds:
-            return False
-        return self.condition is None or self.condition.holds(scope)
-
-
-class Scheme(NamedTuple):
-    """Rules that recipes of one kind share."""
-
-    name: str
-    rules: tuple[Rule, ...]
-    lets: Mapping[str, Expression] = NOTHING
-    fallback: Mapping[str, str | None] = NOTHING
-    """Where rows are no whole number of blocks: the format to take instead; None is an error."""
-    converts: bool = False
-    """The tensors are those of another kind of file."""
 
 
 FindFormat = Callable[[str], Format]
@@ -137,9 +83,30 @@ class Recipe(NamedTuple):
         for group in model.groups:
             yield group, Format(self.name, _UNIT, share, self.source)
 
-    def estimated_for(self, model: Model) -> tuple[str, ...]:
-        """Tensors that no rule of the conversion is for: their names are a guess."""
-        return _Assignment(self, model).converted.unknown
+    def doubts(self, model: Model) -> tuple[str, ...]:
+        """Why the answer is an estimate; nothing where every tensor has a rule."""
+        if not model.is_counted:
+            return (f"as many bits for each weight as in {model.like}",)
+        if not self.scheme.converts:
+            return ()
+        found = _Assignment(self, model).converted
+        if found.unknown:
+            number, first = len(found.unknown), found.unknown[0]
+            return (f"how {number} kinds of tensors are converted is open ({first})",)
+        if not found.is_declared:
+            return ("converted as the architecture's nearest relative is",)
+        return ()
+
+    def remarks(self, model: Model) -> tuple[str, ...]:
+        """What it takes to make such a file, and what is not in it."""
+        found = []
+        if self.values.get("imatrix"):
+            found.append("made with an importance matrix")
+        if self.scheme.converts and model.is_counted:
+            left_out = _Assignment(self, model).converted.left_out
+            if left_out:
+                found.append(f"{left_out:,} parameters are in another file")
+        return tuple(found)
 
 
 class _Assignment:
@@ -186,10 +153,10 @@ class _Assignment:
 
     def matched(self, group: TensorGroup, start: int) -> Iterator[tuple[TensorGroup, Rule | None]]:
         """The group's tensors with the first rule that fits each."""
-        rules = self.recipe.scheme.rules
+        rules, names = self.recipe.scheme.rules, self.about(group)
         for position in range(start, len(rules)):
             rule = rules[position]
-            if not rule.fits(group, self.scope(group, rule)):
+            if not rule.fits(group, self.scope(names, rule)):
                 continue
             sides = list(self.sides(group, rule))
             if len(sides) > 1:
@@ -212,24 +179,14 @@ class _Assignment:
                 continue
             yield from ((some, not out) for some, out in divided(one, rule.besides))
 
-    def scope(self, group: TensorGroup, rule: Rule, **place: Any) -> LazyScope:
+    def scope(self, names: Mapping[str, Any], rule: Rule) -> LazyScope:
         """The names for a rule's expressions about one tensor."""
-        shape = [int(size) for size in group.shape]
-        columns = row_numel(shape, group.kind)
-        transposed = group.kind == "Conv1D" and len(shape) == 2
-        names = {
-            "kind": group.kind,
-            "shape": shape,
-            "numel": prod(shape),
-            "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
-            "K": shape[0] if transposed else columns,
-            "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
-            "inside": "{}" in group.template,
-            "is_head": self.is_end(group, "output"),
-            "is_table": self.is_end(group, "input"),
-            **place,
-        }
         return LazyScope(self.facts, names, rule.lets, self.recipe.scheme.lets)
+
+    def about(self, group: TensorGroup) -> dict[str, Any]:
+        """What rules may ask of a tensor."""
+        ends = {"is_head": self.is_end(group, "output"), "is_table": self.is_end(group, "input")}
+        return _about(group) | ends
 
     def is_end(self, group: TensorGroup, end: str) -> bool:
         """The tensors are those of the network's input table, or of its output head."""
@@ -280,16 +237,19 @@ class _Assignment:
         return {"block": block, "ordinal": ordinal, "total": len(order)}
 
     def order(self, category: str) -> Mapping[tuple[str, int], int]:
-        """The tensors of a category in the order of layers, then of names."""
+        """The tensors of a category in the order of layers, then of names.
+
+        Layers inside of another part (`enc.blk.0`) come first, in the order of their names alone.
+        """
         if category not in self._orders:
             places = [
-                (block, group.template)
+                (_layer(group, block), group.template.replace("{}", str(block), 1), group, block)
                 for group, rule in self.found
                 if rule is not None and rule.category == category and group.indices
                 for block in group.indices[0]
             ]
-            ordered = enumerate(sorted(places))
-            self._orders[category] = {(name, block): n for n, (block, name) in ordered}
+            ordered = enumerate(sorted(places, key=itemgetter(0, 1)))
+            self._orders[category] = {(g.template, block): n for n, (*_, g, block) in ordered}
         return self._orders[category]
 
     @cached_property
@@ -300,7 +260,7 @@ class _Assignment:
         self, group: TensorGroup, rule: Rule, choices: Sequence[Choice], place: Mapping[str, Any]
     ) -> Format:
         """The format for one tensor."""
-        scope = self.scope(group, rule, **place)
+        scope = self.scope({**self.about(group), **place}, rule)
         name = _first(choices, scope) or OWN
         if rule.then and ALL not in self.recipe.mix:
             scope["chosen"] = self.named(name).name
@@ -334,7 +294,7 @@ class _Assignment:
 
     def pieces(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
         """What is stored in the tensor's place: the packed values, scales, zeros."""
-        scope = self.scope(group, rule)
+        scope = self.scope(self.about(group), rule)
         stem = group.template.removesuffix(rule.ending)
         found: set[str] = set()
         for piece in rule.stores:
@@ -349,11 +309,32 @@ class _Assignment:
             yield stored, self.named(piece.format)
 
 
+def _about(group: TensorGroup) -> dict[str, Any]:
+    """What rules may ask of a tensor itself."""
+    shape = [int(size) for size in group.shape]
+    columns = row_numel(shape, group.kind)
+    transposed = group.kind == "Conv1D" and len(shape) == 2
+    return {
+        "kind": group.kind,
+        "shape": shape,
+        "numel": prod(shape),
+        "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
+        "K": shape[0] if transposed else columns,
+        "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
+        "inside": "{}" in group.template,
+    }
+
+
 def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:
     for choice in choices:
         if choice.condition is None or choice.condition.holds(scope):
             return choice.format
     return None
+
+
+def _layer(group: TensorGroup, block: int) -> int:
+    """The number by which a layer is ordered."""
+    return -1 if "." in group.template.partition(".{}")[0] else block
 
 
 def _last(group: TensorGroup) -> int:

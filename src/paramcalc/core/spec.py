@@ -88,6 +88,8 @@ class Spec(NamedTuple):
     """Paths of the ``input`` table and of the ``output`` head."""
     source: str | None
     example: Mapping[str, Any]
+    mix: Mapping[str, Any] = MappingProxyType({})
+    """Patterns on the names of tensors to number formats: how the model is stored."""
     place: Callable[[ParamcalcError], ParamcalcError] = _unplaced
     """Tells the lines at which the problems of an error stand, for those who know the file."""
 

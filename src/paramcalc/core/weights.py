@@ -25,6 +25,12 @@ class Precision(Protocol):
         A recipe may name, cut and pack tensors otherwise than the model; then its own come out.
         """
 
+    def remarks(self, model: Model) -> tuple[str, ...]:
+        """What is to be said about it."""
+
+    def doubts(self, model: Model) -> tuple[str, ...]:
+        """Why the bytes of this model are an estimate; nothing if they are exact."""
+
 
 class AsStored(NamedTuple):
     """The formats that a file's tensors have in it."""
@@ -37,6 +43,12 @@ class AsStored(NamedTuple):
         for group in model.groups:
             numel, size = int(group.tensor_numel), int(group.stored_bytes or 0)
             yield group, Format(group.stored_type or "", numel or 1, size)
+
+    def remarks(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
 
 
 AS_STORED = AsStored()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from paramcalc.catalogue.listing import reference_name
 from paramcalc.core.model import Model
 from paramcalc.report.count import fetched, heading, reported_text
 from paramcalc.report.page import (
@@ -125,10 +126,14 @@ def _is_number(values: Sequence[Any]) -> bool:
 
 def list_page(rows: Sequence[Record], what: str) -> Page:
     """A row an entry; the columns are what its records hold."""
-    keys = list(rows[0]) if rows else []
+    keys = [key for key in (rows[0] if rows else {}) if key not in _ONLY_IN_DATA]
     columns = [_column(key, position) for position, key in enumerate(keys)]
     note = plural(len(rows), what.removesuffix("s")) if rows else "nothing found"
-    return Page("", [Table(columns, [Row(_listed(row)) for row in rows])], notes=[note])
+    notes = [note]
+    if what == "precisions" and rows:
+        notes.append(f"bits/weight: what a recipe comes to in {reference_name()}")
+    table = Table(columns, [Row(_listed(row)) for row in rows])
+    return Page("", [table], data=flat(rows), notes=notes)
 
 
 def _listed(row: Record) -> Record:
@@ -137,14 +142,18 @@ def _listed(row: Record) -> Record:
     return {**row, "active": ""} if dense else dict(row)
 
 
+_ONLY_IN_DATA = frozenset({"kind", "block_numel", "block_bytes", "source"})
+"""What a table has no room for."""
+
 _COLUMNS = {
     "name": ("Name", NAME),
     "parameters": ("Parameters", SHORT),
     "active": ("Active", SHORT),
     "context_tokens": ("Context", COUNT),
     "bits": ("Bits", DECIMAL),
-    "block_numel": ("Block", COUNT),
-    "block_bytes": ("Bytes", COUNT),
+    "bits_per_weight": ("Bits/weight", DECIMAL),
+    "unquantized": ("Left as it is", PROSE),
+    "native": ("Computed by", PROSE),
     "description": ("Description", PROSE),
     "memory_bytes": ("Memory", BYTES),
     "memory": ("On the box", RIGHT),

@@ -188,91 +188,6 @@ class Assumptions(Keys):
     """What the figures do not contain."""
 
 
-Range = Annotated[list[Bytes], Field(min_length=2, max_length=2)]
-
-
-class Parts(Keys):
-    """Bytes of the parts; null is a part that is not known by itself."""
-
-    precision: str
-    """The number format of the weights."""
-    weights_bytes: Bytes
-    """Parameters and buffers as stored."""
-    kv_cache_bytes: Bytes | None
-    """What grows with tokens."""
-    state_bytes: Bytes | None
-    """Recurrent state, which does not."""
-    buffer_bytes: Bytes | None
-    """Buffers of the engine for intermediate results."""
-    overhead_bytes: Bytes
-    """What the runtime takes whatever the model, or the rule of thumb."""
-
-
-class FormatShare(Keys):
-    """What of the weights is stored in one number format."""
-
-    format: str
-    """The number format."""
-    tensors: Number
-    """How many tensors are stored in it."""
-    elements: Number
-    """Their elements, packed ones as the containers that they are in."""
-    bytes: Bytes
-    """Bytes of all of them."""
-
-
-class StoredTensors(Keys):
-    """Equal tensors as a precision stores them."""
-
-    name: str
-    """The name, indices as ranges."""
-    shape: list[Number]
-    """The shape of one."""
-    count: Number
-    """How many there are."""
-    format: str
-    """The number format."""
-    bytes: Bytes
-    """Bytes of all of them."""
-
-
-class MemoryRow(Parts):
-    """What a model takes in one precision."""
-
-    unquantized_share: float
-    """What part of the parameters stays in 16 bits or more, from 0 to 1."""
-    formats: list[FormatShare]
-    """The weights by number format, largest first."""
-    tensors: list[StoredTensors] | None
-    """With `--by tensor`: each tensor."""
-
-    bits_per_weight: float
-    """Bits of the weights for each stored element."""
-    total_bytes: Bytes
-    """The sum of the parts."""
-    total_range_bytes: Range
-    """Lowest and highest total; the estimated parts make the difference."""
-
-
-class FitRow(Parts):
-    """The verdict for one precision."""
-
-    fits: bool
-    """Whether it fits."""
-    needed_bytes: Bytes
-    """The sum of the parts."""
-    needed_range_bytes: Range
-    """Lowest and highest sum; the estimated parts make the difference."""
-    available_bytes: Bytes
-    """Memory of all devices together."""
-    gpus_needed: Number | None
-    """The fewest such devices that would hold it; null if no number of them would."""
-    max_context_tokens: Number | None
-    """The longest context that would fit; null if memory does not grow with it."""
-    max_batch: Number | None
-    """The most sequences that would fit; null if memory does not grow with them."""
-
-
 class Published(Keys):
     """What others say of a model's size."""
 
@@ -306,8 +221,8 @@ class Reported(Keys):
 class TensorDifference(Keys):
     """Equal differences of several tensors."""
 
-    kind: Literal["missing", "extra", "shape"]
-    """Missing in the other, extra there, or of another shape."""
+    kind: Literal["missing", "extra", "shape", "type"]
+    """Missing in the other, extra there, or of another shape or number format."""
     name: str
     """The tensors' names, with ranges of their numbers."""
     shape: list[Number] | None
@@ -316,3 +231,51 @@ class TensorDifference(Keys):
     """The shape in the other."""
     tensors: Number
     """How many tensors differ so."""
+    type: str | None
+    """The number format that the file type means; null if types are not compared."""
+    other_type: str | None
+    """The number format in the other."""
+
+
+class AdapterBytes(Keys):
+    """Bytes of an adapter by what it is saved in."""
+
+    fp32: Bytes | None
+    """As peft saves it, unless it is told otherwise; null if there are too many tensors."""
+    bf16: Bytes | None
+    """In 16 bits."""
+
+
+class Lora(Keys):
+    """A low-rank adapter, as peft makes and saves it."""
+
+    rank: Number
+    """The rank of its matrices."""
+    targets: list[str]
+    """The modules that it is for."""
+    targets_given: bool
+    """Whether somebody named them; if not, they are peft's choice."""
+    dora: bool
+    """Whether it has magnitudes too."""
+    saved_modules: list[str]
+    """Modules that it holds a trained copy of."""
+    parameters: Number
+    """What is trained."""
+    all_parameters: Number
+    """Those of the model and of the adapter."""
+    share: float
+    """The first as a part of the second."""
+    tensors: Number
+    """Tensors in the file."""
+    stored: Number
+    """Elements in the file: what is trained, and whole tables beside it."""
+    tensor_bytes: AdapterBytes
+    """Bytes of the tensors alone."""
+    file_bytes: AdapterBytes
+    """Bytes of `adapter_model.safetensors`, header included."""
+    rows: list[Tensors]
+    """Its tensors, equal ones together."""
+    tensor_list: list[Tensor] | None
+    """Every one of them, with `--by tensor --expand`."""
+    source: str
+    """Where the rules come from."""

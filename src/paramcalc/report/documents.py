@@ -18,11 +18,10 @@ from paramcalc.report.document_parts import (
     Bytes,
     Categories,
     Exactness,
-    FitRow,
     Identity,
     Keys,
     Line,
-    MemoryRow,
+    Lora,
     Module,
     Number,
     Parameters,
@@ -35,6 +34,14 @@ from paramcalc.report.document_parts import (
     Tie,
     Weights,
 )
+from paramcalc.report.listed_documents import (
+    ListedArchitecture,
+    ListedEngine,
+    ListedGpu,
+    ListedModel,
+    ListedPrecision,
+)
+from paramcalc.report.memory_documents import FitRow, MemoryRow
 from paramcalc.report.output import SCHEMA
 
 
@@ -61,6 +68,8 @@ class CountResult(Identity):
     """Bytes in the usual precisions."""
     steps: list[Step] | None
     """The arithmetic, with `--explain`."""
+    lora: Lora | None
+    """The adapter, with `--lora`."""
 
 
 class MemoryResult(Identity):
@@ -171,79 +180,6 @@ class CompareResult(Identity):
     """What is put side by side."""
 
 
-class ListedModel(Keys):
-    """A model of the catalogue; the counts of a user's own models are null."""
-
-    name: str
-    """What to call it by."""
-    parameters: Number | None
-    """Trained parameters."""
-    active: Number | None
-    """Parameters used for one token."""
-    context_tokens: Number | None
-    """Tokens that it is published for."""
-    family: str | None
-    """The family that it belongs to."""
-    architecture: str | None
-    """Its architecture."""
-    licence: str | None
-    """The licence of its weights."""
-    released: str | None
-    """Year, month and day."""
-
-
-class ListedPrecision(Keys):
-    """A number format: blocks of so many elements in so many bytes."""
-
-    name: str
-    """What to call it by."""
-    bits: float
-    """Bits for each element of a full block."""
-    block_numel: Number
-    """Elements in one block."""
-    block_bytes: Bytes
-    """Bytes of one block."""
-    description: str
-    """One line."""
-
-
-class ListedGpu(Keys):
-    """An accelerator."""
-
-    name: str
-    """What to call it by."""
-    memory_bytes: Bytes
-    """Memory as its driver reports it."""
-    memory: str | None
-    """What is printed on the box."""
-    bandwidth_gbps: float | None
-    """Memory bandwidth in 10^9 bytes per second."""
-    full_name: str | None
-    """The maker's name for it."""
-
-
-class ListedEngine(Keys):
-    """An inference engine."""
-
-    name: str
-    """What to call it by."""
-    description: str | None
-    """One line."""
-    default: bool
-    """Whether it is assumed when none is named."""
-
-
-class ListedArchitecture(Keys):
-    """An architecture."""
-
-    name: str
-    """The `model_type` of a configuration."""
-    extends: str | None
-    """The architecture that it differs from."""
-    source: str | None
-    """Where it comes from."""
-
-
 class Finding(Keys):
     """One thing that is wrong in a file."""
 
@@ -270,8 +206,10 @@ class VerifyResult(Identity):
     """What it was held against."""
     other_parameters: Parameters
     """Counts of the other."""
+    precision: str | None
+    """The file type of a GGUF file, by which types are compared; null if they are not."""
     equal: bool
-    """Names and shapes agree."""
+    """Names and shapes agree, and types where they are compared."""
     differences: list[TensorDifference]
     """Where they do not."""
 

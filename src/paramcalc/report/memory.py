@@ -44,7 +44,8 @@ def page(
     """
     if by != "precision":
         return _broken_down(model, rows, tensors, like)
-    largest = max(row.total_bytes for row in rows) or 1
+    sizes = [row.total_bytes for row in rows]
+    largest = max(sizes) or 1
     columns = [
         Column("precision", "Precision", NAME),
         Column("bits_per_weight", "Bits/weight", RATIO, drop=4),
@@ -65,14 +66,16 @@ def page(
             Table(
                 columns,
                 [
-                    Row(record | {"kept": row.kept, "bar": row.total_bytes / largest})
-                    for row, record in zip(rows, records)
+                    Row(record | {"kept": row.kept, "bar": size / largest})
+                    for row, record, size in zip(rows, records, sizes)
                 ],
             )
         ],
         steps,
-        flat([{k: v for k, v in one.items() if k != "formats"} for one in records]),
-        notes=notes(model, assumed),
+        flat(
+            [{k: v for k, v in one.items() if k not in ("formats", "remarks")} for one in records]
+        ),
+        notes=[*notes(model, assumed), *_said(rows)],
     )
 
 
@@ -95,8 +98,17 @@ def _broken_down(
         sized_heading(model, assumed, like),
         tables,
         data=flat(data),
-        notes=about_architecture(model),
+        notes=[*about_architecture(model), *_said(rows)],
     )
+
+
+def _said(rows: Sequence[Memory]) -> list[str]:
+    """Each remark once, behind the precisions that it is about."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        for remark in row.remarks:
+            found.setdefault(remark, []).append(row.precision)
+    return [f"{', '.join(names)}: {remark}" for remark, names in found.items()]
 
 
 def _of_one(row: Memory, records: Sequence[Record]) -> Table:

@@ -68,8 +68,9 @@ def count(
     expand: bool = False,
     sizes: Sequence[tuple[str, int]] = (),
     steps: Sequence[Step] | None = None,
+    lora: Record | None = None,
 ) -> Record:
-    """The document of ``count``; ``sizes`` are bytes by precision."""
+    """The document of ``count``; ``sizes`` are bytes by precision, ``lora`` an adapter's part."""
     known = model.is_counted
     return identity(model) | {
         "parameters": parameters(model),
@@ -85,6 +86,7 @@ def count(
         ],
         "weights": [{"precision": name, "weights_bytes": size} for name, size in sizes],
         "steps": step_list(steps),
+        "lora": lora,
     }
 
 
@@ -175,6 +177,7 @@ def memory_row(row: Memory) -> Record:
         "total_range_bytes": list(row.total_range),
         "unquantized_share": round(row.kept, 6),
         "formats": [share_record(share) for share in row.shares],
+        "remarks": list(row.remarks),
     }
 
 
@@ -223,7 +226,7 @@ def fit(answer: Fit, *, explain: bool = False) -> Record:
 def fit_row(row: PrecisionFit) -> Record:
     """One precision: what it needs, what there is, and how far it would go."""
     plain = memory_row(row.memory)
-    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats"):
+    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats", "remarks"):
         del plain[key]
     del plain["unquantized_share"]
     return {"precision": plain.pop("precision"), "fits": row.fits, **plain} | {

@@ -12,6 +12,7 @@ from paramcalc.catalogue.architectures import (
     find_spec,
     is_architecture,
 )
+from paramcalc.catalogue.quantization import COMMON_KEYS
 from paramcalc.core.expand import expand
 from paramcalc.core.model import ESTIMATED, Model
 from paramcalc.core.scope import FindSpec
@@ -113,6 +114,7 @@ def expanded(
         configuration=configuration,
         embeddings=expansion.embeddings,
         names=expansion.names,
+        mix=spec.mix,
         ends=expansion.ends,
         placed_caches=expansion.placed_caches,
     )
@@ -159,6 +161,9 @@ def _set(changed: dict[str, Any], spec: Spec, key: str, value: Any) -> None:
             _set(own, part, key, value)
             changed.update({field.name: own} if own is not changed else {})
             return
+    if key in COMMON_KEYS:
+        changed[key] = value
+        return
     raise ParamcalcError(
         f"`{spec.name}` has no configuration key `{shorten(key)}`",
         did_you_mean(key, spec.fields, 3) or f"its keys: {', '.join(spec.fields)}",

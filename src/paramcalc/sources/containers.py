@@ -14,8 +14,6 @@ from paramcalc.catalogue.rules import expression, rules
 from paramcalc.errors import ParamcalcError
 
 FILE = "containers.yaml"
-OLD_FILE = "quantize_config.json"
-"""Where GPTQ's first tools wrote what is a section of config.json now."""
 
 Shape = tuple[int, ...]
 
@@ -64,10 +62,13 @@ class Scheme(NamedTuple):
     buffers: tuple[str, ...] = ()
     is_known: bool = True
     """The checkpoint says how it is packed, and there is a rule for that."""
+    modules: Mapping[str, tuple[Container, ...]] = {}
+    """Modules that are packed otherwise than the rest."""
 
     def container(self, name: str, dtype: str) -> Container | None:
         """The rule for a tensor; None if it is stored as it is."""
-        for container in self.containers:
+        own = self.modules.get(name.rpartition(".")[0])
+        for container in self.containers if own is None else own:
             if name.endswith(container.ending) and dtype in container.types:
                 return container
         return None
@@ -77,13 +78,19 @@ class Scheme(NamedTuple):
         return name.endswith(self.buffers)
 
 
+def files_beside() -> Mapping[str, str]:
+    """Files that some tools write instead of a section of config.json → the method they mean."""
+    found: Mapping[str, str] = rules(FILE)["_files"]
+    return found
+
+
 def scheme_of(
-    configuration: Mapping[str, Any] | None, old: Mapping[str, Any] | None = None
+    configuration: Mapping[str, Any] | None, beside: Mapping[str, Any] | None = None
 ) -> Scheme | None:
-    """The scheme that a configuration names; None if it names none."""
+    """The scheme that a configuration names, or a file beside it; None if neither does."""
     quantization = section_of(configuration or {})
-    if quantization is None and old is not None:
-        quantization = {"quant_method": "gptq", **old}
+    if quantization is None:
+        quantization = beside
     if quantization is None:
         return None
     method = method_of(quantization)
@@ -91,7 +98,7 @@ def scheme_of(
         if method in rule["methods"]:
             fields = values_at(rule.get("fields", {}), quantization)
             if expression(rule.get("when", True)).holds(fields):
-                return _scheme(name, rule, fields)
+                return _scheme(name, rule, fields, _of_each(rule, quantization))
     return Scheme(method, is_known=False)
 
 
@@ -105,11 +112,35 @@ def packed_endings() -> tuple[str, ...]:
     return tuple(dict.fromkeys(endings))
 
 
-def _scheme(name: str, rule: Mapping[str, Any], fields: Mapping[str, Any]) -> Scheme:
+def _scheme(
+    name: str,
+    rule: Mapping[str, Any],
+    fields: Mapping[str, Any],
+    modules: Mapping[str, Mapping[str, Any]],
+) -> Scheme:
     # Longer endings first: `.weight_packed` is not what `_packed` means.
     endings = sorted(rule["containers"].items(), key=lambda item: -len(item[0]))
     containers = tuple(_container(ending, given, fields) for ending, given in endings)
-    return Scheme(name, containers, tuple(rule["buffers"]))
+    own = {
+        module: tuple(_container(ending, given, {**fields, **others}) for ending, given in endings)
+        for module, others in modules.items()
+    }
+    return Scheme(name, containers, tuple(rule["buffers"]), modules=own)
+
+
+def _of_each(rule: Mapping[str, Any], quantization: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a module has otherwise than the rest, if the rule knows such keys."""
+    if not rule.get("of_each"):
+        return {}
+    found = {
+        module: values_at(rule.get("fields", {}), own)
+        for module, own in quantization.items()
+        if isinstance(own, Mapping)
+    }
+    return {
+        module: {field: value for field, value in fields.items() if value is not None}
+        for module, fields in found.items()
+    }
 
 
 def _container(ending: str, given: Mapping[str, Any], fields: Mapping[str, Any]) -> Container:

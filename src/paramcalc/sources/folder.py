@@ -173,7 +173,8 @@ def read_index(folder: Folder, file: str) -> dict[str, str]:
     name = shorten(file, 100)
     with folder.opened(file) as opened_file:
         size = opened_file.size
-        content = opened_file.at(0, MOST_INDEX_BYTES + 1) if size <= MOST_INDEX_BYTES else b""
+        # Not more than there is: the memory would be taken before anything is read.
+        content = opened_file.at(0, size + 1) if size <= MOST_INDEX_BYTES else b""
     if size > MOST_INDEX_BYTES:
         raise ParamcalcError(f"`{name}` is too large for an index: {size:,} bytes")
     if content.count(b",") > MOST_ENTRIES:

@@ -24,6 +24,9 @@ from paramcalc.units import MOST_TOKENS
 
 TABLE, HEAD = "token_embd.weight", "output.weight"
 _ENDS = {"input": "token_embd", "output": "output"}
+RECIPE = "gguf_recipe"
+"""In a model's card: the recipe that the file says it was made by."""
+IMATRIX = "quantize.imatrix.file"
 
 
 def model_from_gguf(folder: Folder, file: str, name: str, reading: Reading) -> Model:
@@ -46,6 +49,7 @@ def model_from_gguf(folder: Folder, file: str, name: str, reading: Reading) -> M
         source="; ".join([_said(headers), *notes]),
         context=_whole(metadata, "context_length") or None,
         mtp_numel=_extra(metadata, tensors),
+        card=_card(metadata),
     )
     return _with_ends(model, {tensor.name: prod(tensor.shape) for tensor in tensors}, metadata)
 
@@ -126,6 +130,14 @@ def _caches(
     except ParamcalcError as error:
         said = error.problems[0].message
         return (), [f"the metadata do not tell what the layers remember ({said}): weights only"]
+
+
+def _card(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Which recipe the file says it was made by, under `RECIPE`."""
+    name = rules(FILE)["_file_types"].get(str(metadata.get("general.file_type")))
+    if name is None:
+        return {}
+    return {RECIPE: f"{name}-imatrix" if IMATRIX in metadata else name}
 
 
 def _whole(metadata: Mapping[str, Any], key: str) -> int:

@@ -24,7 +24,7 @@ _PARAMETER = re.compile(
     r"\((?P<name>[^\n]{1,200}?)\): Parameter containing: \[[\w.]+ of size (?P<size>[\dx]*)"
 )
 _WHOLE = re.compile(r"-?\d{1,18}")
-_DECIMAL = re.compile(r"-?\d{0,30}(\.\d{0,30})?(e[+-]?\d{1,3})?")
+_DECIMAL = re.compile(r"-?(\d{1,30}(\.\d{0,30})?|\.\d{1,30})(e[+-]?\d{1,3})?")
 _WORDS = {"True": True, "False": False, "None": None}
 
 

@@ -50,7 +50,7 @@ def from_index(folder: Folder, file: str) -> Checkpoint:
     return Checkpoint(folder, said, _indexed(folder, files, shards))
 
 
-def _indexed(folder: Folder, files: dict[str, str], shards: Iterable[str]) -> Iterator[Stored]:
+def _indexed(folder: Folder, files: dict[str, str], shards: Sequence[str]) -> Iterator[Stored]:
     """The tensors of the shards, each where the index says; those that are found are let go."""
     for file, stored in _of_files(folder, shards):
         if files.pop(stored.name, None) != file:

@@ -14,14 +14,14 @@ from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.sources.configuration import Reading, model_from_configuration
 from paramcalc.sources.containers import (
     FILE,
-    OLD_FILE,
     Container,
     Scheme,
     Shape,
+    files_beside,
     packed_endings,
     scheme_of,
 )
-from paramcalc.sources.folder import CONFIGURATION, json_beside
+from paramcalc.sources.folder import CONFIGURATION, Folder, json_beside
 from paramcalc.sources.safetensors import Stored
 from paramcalc.sources.shards import Checkpoint
 
@@ -54,7 +54,7 @@ def model_from_checkpoint(checkpoint: Checkpoint, name: str, reading: Reading) -
         )
     configuration = json_beside(checkpoint.folder, CONFIGURATION)
     described, notes = _described(configuration, reading)
-    reader = _Reader(described, scheme_of(configuration, json_beside(checkpoint.folder, OLD_FILE)))
+    reader = _Reader(described, scheme_of(configuration, _section_beside(checkpoint.folder)))
     groups = tuple(reader.shared(reader.groups(checkpoint.tensors)))
     if not groups:
         raise ParamcalcError(f"`{checkpoint.description}` holds no tensors")
@@ -67,6 +67,14 @@ def model_from_checkpoint(checkpoint: Checkpoint, name: str, reading: Reading) -
         configuration=configuration or {},
     )
     return model if checkpoint.is_part else with_description(model, described)
+
+
+def _section_beside(folder: Folder) -> Mapping[str, Any] | None:
+    """What a tool wrote into a file of its own, as a section of the configuration has it."""
+    for file, method in files_beside().items():
+        if (found := json_beside(folder, file)) is not None:
+            return {"quant_method": method, **found}
+    return None
 
 
 def _described(
@@ -190,7 +198,7 @@ class _Reader:
     def shared(self, groups: Iterable[TensorGroup]) -> Iterator[TensorGroup]:
         """With the active share of each, and copies of tied tensors not counted twice."""
         found = sorted(groups, key=self._place)
-        templates = {group.template for group in found}
+        templates = {self._parameter(group) for group in found}
         ties = self.described.ties if self.described else ()
         copies = {
             template_of(tie.template)[0]
@@ -198,16 +206,18 @@ class _Reader:
             if template_of(tie.target)[0] in templates and tie.template != tie.target
         }
         for group in found:
-            if group.template in copies:
+            if self._parameter(group) in copies:
                 yield group._replace(trained=False, active_numel=0)
             else:
-                template = self.parameters.get(group.template, group.template)
-                yield self._active(template, group)
+                yield self._active(self._parameter(group), group)
 
     def _place(self, group: TensorGroup) -> int:
         """Where the architecture has it; whatever it has not comes last."""
-        template = self.parameters.get(group.template, group.template)
-        return self.places.get(template, len(self.places))
+        return self.places.get(self._parameter(group), len(self.places))
+
+    def _parameter(self, group: TensorGroup) -> str:
+        """The name of what is packed in a container, or of the tensor itself."""
+        return self.parameters.get(group.template, group.template)
 
     def _active(self, template: str, group: TensorGroup) -> TensorGroup:
         """With as large a part active for one token as in the architecture."""
