@@ -221,7 +221,7 @@ def test_the_printed_parts_sum_to_the_printed_total(line: str) -> None:
     if head.startswith("Precision"):
         last = "Total" if "Total" in head else "Needed"
         count = len(head[: head.index(last)].replace("KV cache", "KV").split()[1:])
-        count -= "Bits/weight" in head
+        count -= ("Bits/weight" in head) + ("Unquantized" in head)
         for text in body:
             *parts, total = sizes(text)[: count + 1]
             assert_sum(parts, total)
