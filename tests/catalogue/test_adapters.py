@@ -22,8 +22,13 @@ CARDS = load(DATA.read_text("utf-8"), "lora.yaml")
 def own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of one's own, in which nothing has been looked up yet."""
     caches: tuple[Any, ...] = (
-        files.data_folders, table._texts, table.read_cached, table._spellings, table._entry
-    )  # fmt: skip
+        files.data_folders,
+        table._texts,
+        table._aliases,
+        table._spellings,
+        table._entry,
+        table.read_cached,
+    )
     monkeypatch.setenv("PARAMCALC_DATA", str(tmp_path))
     for cached in caches:
         cached.cache_clear()

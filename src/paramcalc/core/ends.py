@@ -48,6 +48,7 @@ def _sizes(
     parts: Parts,
 ) -> Embeddings:
     first, last = paths["input"], paths.get("output")
+    ties = [tie for tie in ties if not tie.template.endswith("bias")]
     into = [tie for tie in ties if is_below(tie.template, first)]
     table = _own(first, groups) + sum(tie.numel for tie in into)
     if first in parts and (part := parts[first].embeddings):

@@ -77,7 +77,11 @@ def _is_nameless(path: Sequence[str], place: int) -> bool:
     """An index at the beginning, or before another one; after `expert_` it has no dot."""
     if path[place] != NUMBER:
         return False
-    return not place or path[place + 1 : place + 2] == (NUMBER,) or path[place - 1].endswith("_")
+    return (
+        not place
+        or path[place + 1 : place + 2] == (NUMBER,)
+        or path[place - 1].endswith(("_", NUMBER))
+    )
 
 
 def merged(items: Iterable[Item]) -> list[Item]:
