@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from paramcalc.catalogue import recipes, tables
+from paramcalc.catalogue import conversions, tables
 from paramcalc.core.conversion import convert
 from paramcalc.core.model import Model
 from paramcalc.sources.load import load
@@ -47,7 +47,7 @@ def test_names_shapes_and_types(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case["facts"]], ids=name_of)
 def test_what_the_metadata_say(case: dict[str, Any]) -> None:
     one = model(case)
-    conversion = recipes.conversion(one.architecture)
+    conversion = conversions.conversion(one.architecture)
     facts = convert(one, conversion).facts
 
     assert conversion.is_declared
@@ -56,8 +56,8 @@ def test_what_the_metadata_say(case: dict[str, Any]) -> None:
 
 
 def test_every_declared_architecture_names_its_source() -> None:
-    for name in recipes.CONVERSIONS.names():
-        entry = recipes.CONVERSIONS.find(name)
+    for name in conversions.CONVERSIONS.names():
+        entry = conversions.CONVERSIONS.find(name)
 
         assert entry is not None
         assert entry.card["source"]

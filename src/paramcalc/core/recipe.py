@@ -8,18 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from math import prod
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from paramcalc.core.closure import LARGEST
 from paramcalc.core.conversion import Conversion, Converted, convert
 from paramcalc.core.lazy import NOTHING, LazyScope
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.names import is_below
+from paramcalc.core.packing import about, packed, renamed
 from paramcalc.core.pattern import divided, modules, part, tidy
 from paramcalc.core.precision import Format, row_numel
-from paramcalc.core.scheme import Choice, Piece, Rule, Scheme
+from paramcalc.core.scheme import Choice, Rule, Scheme
 from paramcalc.errors import ParamcalcError, shorten
 
 OWN = "own"
@@ -35,7 +34,7 @@ TENSOR_NAMES = frozenset(
 """What expressions may ask of a tensor."""
 MODEL_NAMES = frozenset(
     {"tensors", "blocks", "base_numel", "mixture", "chosen", "i", "n"}
-    | {"architecture", "heads", "kv_heads", "experts"}
+    | {"architecture", "heads", "kv_heads", "experts", "rest"}
 )
 """What those of a scheme may ask besides: of the model, and of the rule."""
 _PLACE = frozenset({"i", "n", "block", "ordinal"})
@@ -62,6 +61,8 @@ class Recipe(NamedTuple):
     find_conversion: FindConversion | None = None
     base: Format | None = None
     """The format that most tensors get."""
+    special: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = ()
+    """Names of modules with parameters of their own; of several that fit, the first."""
 
     def assign(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Each group of stored tensors with its format."""
@@ -108,7 +109,10 @@ class _Assignment:
     def facts(self) -> Mapping[str, Any]:
         """What rules may ask of the model as a whole."""
         groups = self.converted.groups
+        given = self.model.configuration
         return {
+            **{name: given.get(key) for name, key in self.recipe.scheme.of_model.items()},
+            "rest": self.recipe.rest,
             **self.recipe.values,
             **self.converted.facts,
             "tensors": [group.template for group in groups],
@@ -118,8 +122,15 @@ class _Assignment:
         }
 
     def all(self) -> Iterator[tuple[TensorGroup, Format]]:
+        """What is stored, in the order of the model; then what is stored besides."""
+        renames = self.recipe.scheme.renames
+        for group, form in self.every():
+            yield (renamed(group, renames) if renames else group), form
+
+    def every(self) -> Iterator[tuple[TensorGroup, Format]]:
         for group in self.converted.groups:
-            self.found += self.matched(group, 0)
+            for one in self.separate(group):
+                self.found += self.matched(one, 0)
         for group, rule in self.found:
             if rule is None or group.dtype is not None:
                 yield group, self.format(OWN, group)
@@ -127,13 +138,32 @@ class _Assignment:
                 yield from self.pieces(group, rule)
             else:
                 yield from self.chosen(group, rule)
+        if self.recipe.scheme.ties:
+            yield from self.untied()
+        for added in self.recipe.scheme.adds:
+            yield from self.besides(added)
+
+    def untied(self) -> Iterator[tuple[TensorGroup, Format]]:
+        """Tensors that lose their tie, as they are packed and what they were tied to is not."""
+        tied = [tie.group for tie in self.model.ties if tie.group is not None]
+        for group in (one for some in tied for one in self.separate(some)):
+            for found, rule in self.matched(group, 0):
+                if rule is not None and rule.stores:
+                    yield from self.pieces(found, rule)
+
+    def besides(self, added: Rule) -> Iterator[tuple[TensorGroup, Format]]:
+        """What is stored besides the tensors that a rule is for."""
+        for group, _ in self.found:
+            if added.fits(group, self.scope(self.about(group), added)):
+                for one, fits in self.sides(group, added):
+                    yield from self.pieces(one, added) if fits else ()
 
     # --- which rule ------------------------------------------------------------------------------
 
     def matched(self, group: TensorGroup, start: int) -> Iterator[tuple[TensorGroup, Rule | None]]:
         """The group's tensors with the first rule that fits each."""
         rules, names = self.recipe.scheme.rules, self.about(group)
-        for position in range(start, len(rules)):
+        for position in range(len(rules) if names.get("left") else start, len(rules)):
             rule = rules[position]
             if not rule.fits(group, self.scope(names, rule)):
                 continue
@@ -146,6 +176,22 @@ class _Assignment:
                 yield group, rule
                 return
         yield group, None
+
+    def separate(self, group: TensorGroup) -> Iterator[TensorGroup]:
+        """The group's tensors, those apart whose modules have parameters of their own."""
+        groups = [group]
+        for names, _ in self.recipe.special:
+            if patterns := modules(names, group):
+                groups = [one for some in groups for one, _ in divided(some, patterns)]
+        yield from groups
+
+    def special(self, group: TensorGroup) -> Mapping[str, Any]:
+        """The parameters that the modules of a group of `separate` have of their own."""
+        name = group.template.format(*(numbers[0] for numbers in group.indices))
+        for names, values in self.recipe.special:
+            if any(one.matches(name) for one in modules(names, group)):
+                return values
+        return NOTHING
 
     def sides(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, bool]]:
         """The group's tensors that the rule's names are for, and the others."""
@@ -165,7 +211,7 @@ class _Assignment:
     def about(self, group: TensorGroup) -> dict[str, Any]:
         """What rules may ask of a tensor."""
         ends = {"is_head": self.is_end(group, "output"), "is_table": self.is_end(group, "input")}
-        return _about(group) | ends
+        return {**about(group), **ends, **self.special(group)}
 
     def is_end(self, group: TensorGroup, end: str) -> bool:
         """The tensors are those of the network's input table, or of its output head."""
@@ -265,7 +311,8 @@ class _Assignment:
 
     def named(self, name: str) -> Format:
         if name not in self.formats:
-            value = self.recipe.rest if name == OWN else self.facts.get(name, name)
+            value = self.facts.get(name, name)
+            value = self.recipe.rest if value == OWN else value
             self.formats[name] = self.recipe.find_format(str(value))
         return self.formats[name]
 
@@ -274,34 +321,8 @@ class _Assignment:
     def pieces(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
         """What is stored in the tensor's place: the packed values, scales, zeros."""
         scope = self.scope(self.about(group), rule)
-        stem = group.template.removesuffix(rule.ending)
-        found: set[str] = set()
-        for piece in rule.stores:
-            holds = piece.condition is None or piece.condition.holds(scope)
-            if piece.ending in found or not holds:
-                continue
-            found.add(piece.ending)
-            shape = tuple(_size(size, piece) for size in piece.shape(scope))
-            stored = group._replace(
-                template=stem + piece.ending, shape=shape, kind="Parameter", trained=False
-            )
-            yield stored, self.named(piece.format)
-
-
-def _about(group: TensorGroup) -> dict[str, Any]:
-    """What rules may ask of a tensor itself."""
-    shape = [int(size) for size in group.shape]
-    columns = row_numel(shape, group.kind)
-    transposed = group.kind == "Conv1D" and len(shape) == 2
-    return {
-        "kind": group.kind,
-        "shape": shape,
-        "numel": prod(shape),
-        "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
-        "K": shape[0] if transposed else columns,
-        "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
-        "inside": "{}" in group.template,
-    }
+        for stored, name in packed(group, rule, scope):
+            yield stored, self.named(name)
 
 
 def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:
@@ -319,9 +340,3 @@ def _layer(group: TensorGroup, block: int) -> int:
 def _last(group: TensorGroup) -> int:
     """The highest number of a layer in a group's names."""
     return int(group.indices[0][-1]) if group.indices and len(group.indices[0]) else -1
-
-
-def _size(value: Any, piece: Piece) -> int:
-    if type(value) is int and 0 <= value <= LARGEST:
-        return value
-    raise ParamcalcError(f"a size of `{shorten(piece.ending)}` is no whole number")
