@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from paramcalc.catalogue import recipes, tables
+from paramcalc.catalogue import conversions, tables
 from paramcalc.core.conversion import convert
 from paramcalc.core.model import Model
 from paramcalc.sources.load import load
@@ -51,7 +51,7 @@ def test_names_shapes_and_types(case: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if case["facts"]], ids=name_of)
 def test_what_the_metadata_say(case: dict[str, Any]) -> None:
     one = model(case)
-    conversion = recipes.conversion(one.architecture)
+    conversion = conversions.conversion(one.architecture)
     facts = convert(one, conversion).facts
 
     assert conversion.is_declared
@@ -83,8 +83,8 @@ def chosen(rows: list[list[str]]) -> Iterator[tuple[str, str]]:
 
 
 def test_every_declared_architecture_names_its_source() -> None:
-    for name in recipes.CONVERSIONS.names():
-        entry = recipes.CONVERSIONS.find(name)
+    for name in conversions.CONVERSIONS.names():
+        entry = conversions.CONVERSIONS.find(name)
 
         assert entry is not None
         assert entry.card["source"]

@@ -9,8 +9,9 @@ from typing import Any
 from paramcalc.catalogue.architectures import parse_source, placed
 from paramcalc.catalogue.files import read_text
 from paramcalc.catalogue.recipes import check_choices, choices
+from paramcalc.core.assignment import TENSOR_NAMES
 from paramcalc.core.pattern import pattern
-from paramcalc.core.recipe import TENSOR_NAMES, FindFormat, Recipe
+from paramcalc.core.recipe import FindFormat, Recipe
 from paramcalc.core.scheme import Rule, Scheme
 from paramcalc.errors import ParamcalcError, shorten
 

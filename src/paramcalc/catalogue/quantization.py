@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 SECTION = "quantization_config"
@@ -34,15 +35,81 @@ def method_of(section: Mapping[str, Any]) -> str:
     return str(section.get("quant_method") or "").lower()
 
 
-def values_at(paths: Mapping[str, str], section: Mapping[str, Any]) -> dict[str, Any]:
-    """Names for what stands at paths of the section; None where there is nothing."""
-    return {name: _at(section, path.split(".")) for name, path in paths.items()}
+def dtype_of(configuration: Mapping[str, Any]) -> str | None:
+    """The model's own number format, under its newer or its older name, also in a nested one."""
+    nested = (value for value in configuration.values() if isinstance(value, Mapping))
+    for mapping in (configuration, *nested):
+        for key in ("dtype", "torch_dtype"):
+            if isinstance(found := mapping.get(key), str):
+                return found.removeprefix("torch.")
+    return None
+
+
+def values_at(
+    paths: Mapping[str, str],
+    section: Mapping[str, Any],
+    configuration: Mapping[str, Any] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """Names for what stands at paths of the section, or at ``/`` of the whole configuration.
+
+    None where there is nothing.
+    """
+    return {
+        name: _at(configuration, path[1:].split("."))
+        if path.startswith("/")
+        else _at(section, path.split("."))
+        for name, path in paths.items()
+    }
+
+
+Special = tuple[tuple[tuple[str, ...], dict[str, Any]], ...]
+
+
+def of_modules(rule: Mapping[str, Any], section: Mapping[str, Any]) -> Special:
+    """Parameters that single modules have of their own, equal ones together.
+
+    They stand under the names of the modules, or in entries that list these.
+    """
+    place = section.get(rule["at"]) if "at" in rule else section
+    listed: dict[str, Any] = {}
+    for key, value in place.items() if isinstance(place, Mapping) else ():
+        names = [key]
+        if "names" in rule:
+            found = _plain(value.get(rule["names"])) if isinstance(value, Mapping) else None
+            names = found if isinstance(found, list) else []
+        listed |= {str(name): value for name in names[:MOST_MODULES]}
+    return _alike(rule, listed)
+
+
+def _alike(rule: Mapping[str, Any], listed: Mapping[str, Any]) -> Special:
+    """Names of modules by what is said of them; only kinds of layers begin with a capital."""
+    found: dict[str, tuple[list[str], dict[str, Any]]] = {}
+    for name, value in listed.items():
+        own = _own(rule, name, value)
+        if own is None or name[:1].isupper():
+            continue
+        names, _ = found.setdefault(repr(own), ([], own))
+        sign = name[:2]
+        names.append(f"re:{name[2:]}" if sign in ("+:", "-:") else name)
+    return tuple((tuple(names), own) for names, own in found.values())
+
+
+def _own(rule: Mapping[str, Any], name: str, value: Any) -> dict[str, Any] | None:
+    """What is said of a module: nothing, that it is left as it is, or parameters."""
+    if value is False or name.startswith("-:"):
+        return {"left": True}
+    if not isinstance(value, Mapping):
+        return None
+    found = {key: _at(value, path.split(".")) for key, path in rule["fields"].items()}
+    return {**rule.get("with", {}), **{k: v for k, v in found.items() if v is not None}}
 
 
 def _at(value: Any, path: Sequence[str]) -> Any:
-    """What stands at a path; after ``*`` what all keys agree on."""
+    """What stands at a path; after ``*`` what all entries agree on."""
     if not path:
         return _plain(value)
+    if path[0] == "*" and isinstance(value, list):
+        value = dict(enumerate(value[:MOST_MODULES]))
     if not isinstance(value, Mapping):
         return None
     if path[0] != "*":

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from paramcalc.catalogue.architectures import (
-    architecture_source,
-    chain,
-    is_architecture,
+from paramcalc.catalogue.conversions import conversion
+from paramcalc.catalogue.quantization import (
+    dtype_of,
+    method_of,
+    of_modules,
+    section_of,
+    values_at,
 )
-from paramcalc.catalogue.quantization import method_of, section_of, values_at
 from paramcalc.catalogue.recipe_words import given, spelled
 from paramcalc.catalogue.table import Entry, Table
-from paramcalc.core.conversion import Conversion, Target
-from paramcalc.core.expression import Expression, parse
+from paramcalc.core.assignment import ALL, MIX, MODEL_NAMES, OWN, TENSOR_NAMES
+from paramcalc.core.expression import Expression, parse, stated
 from paramcalc.core.pattern import pattern
-from paramcalc.core.recipe import (
-    ALL,
-    MIX,
-    MODEL_NAMES,
-    OWN,
-    TENSOR_NAMES,
-    FindFormat,
-    Recipe,
-)
+from paramcalc.core.recipe import FindFormat, Recipe
 from paramcalc.core.scheme import Choice, Layout, Piece, Rule, Scheme
 from paramcalc.errors import ParamcalcError, did_you_mean, shorten
 
 SCHEMES = Table("schemes.yaml")
-CONVERSIONS = Table("gguf_tensors.yaml")
 
 
 # --- schemes -------------------------------------------------------------------------------------
@@ -51,12 +44,25 @@ def compiled(name: str, card: Mapping[str, Any]) -> Scheme:
     """A scheme from its entry."""
     return Scheme(
         name,
-        tuple(_rule(rule) for rule in card["rules"]),
+        tuple(map(_rule, _with_used(card["rules"]))),
         _expressions(card.get("let", {})),
         card.get("fallback", {}),
         bool(card.get("converts")),
         _layout(card["file"]) if "file" in card else None,
+        tuple(map(_rule, card.get("adds", ()))),
+        bool(card.get("ties")),
+        card.get("renames", {}),
+        card.get("of_model", {}),
     )
+
+
+def _with_used(rules: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The rules, with those of a section in place of each that names one."""
+    for rule in rules:
+        if "use" in rule:
+            yield from SCHEMES.section(rule["use"])["rules"]
+        else:
+            yield rule
 
 
 def _layout(card: Mapping[str, Any]) -> Layout:
@@ -70,7 +76,7 @@ def _rule(rule: Mapping[str, Any]) -> Rule:
         besides=tuple(map(pattern, rule.get("besides", ()))),
         listed=rule.get("listed", ""),
         kinds=frozenset(rule.get("kinds", ())),
-        condition=_expression(rule["if"]) if "if" in rule else None,
+        condition=stated(rule["if"]) if "if" in rule else None,
         choices=choices(rule.get("as", ())),
         then=choices(rule.get("then", ())),
         stores=tuple(_pieces(rule.get("stores", {}))),
@@ -87,7 +93,7 @@ def choices(value: Any) -> tuple[Choice, ...]:
 
 def _choice(text: str) -> Choice:
     name, found, condition = text.partition(" if ")
-    return Choice(name.strip(), _expression(condition) if found else None)
+    return Choice(name.strip(), stated(condition) if found else None)
 
 
 def _pieces(stores: Mapping[str, Any]) -> Iterator[Piece]:
@@ -97,19 +103,16 @@ def _pieces(stores: Mapping[str, Any]) -> Iterator[Piece]:
 
 
 def _piece(ending: str, text: str) -> Piece:
-    """``FORMAT [SIZE, …] if EXPR``."""
+    """``FORMAT [SIZE, …] if EXPR``; a name may stand for the sizes."""
     name, _, sizes = text.partition(" ")
-    body, found, condition = sizes.rpartition("] if ")
-    shape = parse(f"{body}]" if found else sizes)
-    return Piece(ending, name, shape, _expression(condition) if found else None)
+    end = "]" if sizes.startswith("[") else ""
+    body, found, condition = sizes.partition(f"{end} if ")
+    shape = parse(body + end if found else sizes)
+    return Piece(ending, name, shape, stated(condition) if found else None)
 
 
 def _expressions(texts: Mapping[str, Any]) -> dict[str, Expression]:
-    return {name: _expression(text) for name, text in texts.items()}
-
-
-def _expression(value: Any) -> Expression:
-    return parse(value, allow_text=True) if isinstance(value, str) else Expression.of(value)
+    return {name: stated(text) for name, text in texts.items()}
 
 
 # --- recipes -------------------------------------------------------------------------------------
@@ -164,9 +167,12 @@ def published(configuration: Mapping[str, Any], find_format: FindFormat) -> Reci
         section = own if isinstance(own, Mapping) else section_of(configuration)
         if section is None or not (own or method_of(section) in rule.get("methods", ())):
             continue
-        values = values_at(rule["fields"], section)
-        if _expression(rule.get("if", True)).holds(values):
-            return _of_section(entry, rule, values, find_format)
+        values = values_at(rule["fields"], section, configuration)
+        if stated(rule.get("if", True)).holds(values):
+            special = of_modules(rule["modules"], section) if "modules" in rule else ()
+            return _of_section(entry, rule, values, find_format)._replace(
+                special=special, rest=_rest(configuration, find_format) or entry.card["rest"]
+            )
     return None
 
 
@@ -175,10 +181,30 @@ def _of_section(
 ) -> Recipe:
     """A scheme with the parameters that a section of the configuration sets."""
     texts = rule.get("with") or {name: name for name in rule["fields"]}
-    found = {name: _expression(text)(values) for name, text in texts.items()}
+    found = {name: _from(text, values) for name, text in texts.items()}
     given = {name: value for name, value in found.items() if value is not None}
     made = _set(scheme(entry.name), entry.name, {}, find_format, given)
     return made._replace(name=spelled(str(entry.card.get("name", entry.name)), made.values))
+
+
+def _from(text: Any, values: Mapping[str, Any]) -> Any:
+    """The value of an expression, or the first of a list of ``VALUE if EXPR`` that holds."""
+    if not isinstance(text, list):
+        return stated(text)(values)
+    for one in choices(text):
+        if one.condition is None or one.condition.holds(values):
+            return values.get(one.format, one.format)
+    return None
+
+
+def _rest(configuration: Mapping[str, Any], find_format: FindFormat) -> str | None:
+    """The format of what is not quantized, as far as the configuration says it."""
+    name = dtype_of(configuration)
+    try:
+        found = find_format(name) if name else None
+    except ParamcalcError:
+        return None
+    return found.name if found and found.is_wide else None
 
 
 def check_recipe(card: Mapping[str, Any], find_format: FindFormat) -> None:
@@ -241,66 +267,3 @@ def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None
             made = recipe(entry, find_format, values)
             return made._replace(name="-".join([entry.name, *rest]))
     return None
-
-
-# --- conversion ----------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=64)
-def conversion(architecture: str | None) -> Conversion:
-    """What llama.cpp's converter does with the tensors of an architecture."""
-    if architecture is None:
-        return _conversion(_card(None), is_declared=False)
-    names = [architecture]
-    if is_architecture(architecture):
-        source = architecture_source(architecture)
-        names += [str(link.tree["extends"]) for link in chain(source) if "extends" in link.tree]
-    known = set(CONVERSIONS.names())
-    found = next((name for name in names if name in known), None)
-    return _conversion(_card(found), is_declared=found == architecture)
-
-
-def _card(name: str | None) -> Mapping[str, Any]:
-    """An entry, with what it takes from another one, and all from the first."""
-    entry = CONVERSIONS.find(name) if name else None
-    card = entry.card if entry else CONVERSIONS.section("_all")
-    if entry is None:
-        return card
-    other = _card(card.get("like"))
-    merged = {**other, **card}
-    for key in ("names", "layers", "facts", "let", "added", "renamed"):
-        merged[key] = {**other.get(key, {}), **card.get(key, {})}
-    merged["dropped"] = [*other.get("dropped", ()), *card.get("dropped", ())]
-    return merged
-
-
-def _conversion(card: Mapping[str, Any], *, is_declared: bool) -> Conversion:
-    return Conversion(
-        str(card.get("gguf", "")),
-        card["layers"],
-        {name: _targets(value) for name, value in card["names"].items() if value is not None},
-        tuple(map(pattern, card["dropped"])),
-        tuple(target for item in card.get("added", {}).items() for target in _target(*item)),
-        {name: _several(value) for name, value in card["facts"].items()},
-        _expressions(card["let"]),
-        card["renamed"],
-        str(card.get("inside", "")),
-        _expression(card["written"]) if "written" in card else None,
-        is_declared,
-    )
-
-
-def _several(value: Any) -> tuple[Expression, ...]:
-    return tuple(map(_expression, value if isinstance(value, list) else [value]))
-
-
-def _targets(value: Any) -> tuple[Target, ...]:
-    if isinstance(value, str):
-        return (Target(value),)
-    return tuple(target for item in value.items() for target in _target(*item))
-
-
-def _target(name: str, sizes: Any) -> tuple[Target, ...]:
-    name, found, condition = name.partition(" if ")
-    shape = None if sizes is None else tuple(map(_expression, sizes))
-    return (Target(name, shape, _expression(condition) if found else None),)

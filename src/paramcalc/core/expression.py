@@ -93,6 +93,15 @@ def parse(text: str, *, allow_text: bool = False, offset: int = 0) -> Expression
     return _expression(text, _tree(text, offset), offset, allow_text=allow_text)
 
 
+def stated(value: Any) -> Expression:
+    """What stands in a data file: a text is an expression, anything else a value.
+
+    >>> stated("K // 32")({"K": 64}), stated(None)({})
+    (2, None)
+    """
+    return parse(value, allow_text=True) if isinstance(value, str) else Expression.of(value)
+
+
 @lru_cache(maxsize=4096)
 def parse_call(text: str) -> Call:
     """Compile a leaf such as ``Conv2d(3, 16, kernel_size=3)``."""

@@ -16,7 +16,11 @@ _LONGEST, _MOST_STARS = 300, 12
 _RANGE = re.compile(r"(?<![^.])([0-9]{1,9})-([0-9]{1,9})(?![^.])")
 _MARK = "\uf8ff"
 """Stands for a range while the rest is translated; no name of a tensor holds it."""
-_PLAIN_REGEX = re.compile(r"[\w.*\x00-]+")
+_PLAIN_REGEX = re.compile(r"[\w.*\x00-]+", re.ASCII)
+_ALTERNATIVES = re.compile(r"\((?:\?:)?([\w.*\x00|-]*)\)", re.ASCII)
+_WRITTEN = {"\\.": "\0", ".*?": "*", ".*": "*", ".+": "*", "\\d+": "*", "[0-9]+": "*", "\\w+": "*"}
+"""What stands in regular expressions for a dot, and for any text or number."""
+_MOST_ALTERNATIVES = 64
 MOST_NAMES = 200_000
 """More tensors than this are not looked at one by one."""
 
@@ -135,21 +139,38 @@ def modules(names: Iterable[str], group: TensorGroup) -> tuple[Pattern, ...]:
     """Patterns for what is in one of these modules, as far as the group may have such tensors.
 
     A name is that of a module from the top, or from any module down: ``lm_head``, ``mlp.gate``,
-    ``model.layers.3.self_attn``; or ``re:`` and a regular expression of dots, stars and letters.
+    ``model.layers.3.self_attn``; or ``re:`` and a regular expression of dots, stars, letters and
+    alternatives, which fits modules from the top.
     """
     found: list[Pattern] = []
     for name in names:
-        text = _of_regex(name.removeprefix("re:")) if name.startswith("re:") else name
-        # Lists of thousands are common; only those are looked at that can fit.
-        parts = ("{}" if part.isdecimal() else part for part in text.split("."))
-        if "*" not in text and f".{'.'.join(parts)}." not in f".{group.template}.":
+        if name.startswith("re:"):
+            found += map(pattern, _of_regex(name.removeprefix("re:")))
             continue
-        escaped = text.replace("[", "[[]")
-        found += [pattern(f"{escaped}.*"), pattern(f"*.{escaped}.*"), pattern(f"*.{escaped}")]
+        # Lists of thousands are common; only those are looked at that can fit.
+        parts = ("{}" if part.isdecimal() else part for part in name.split("."))
+        if "*" not in name and f".{'.'.join(parts)}." not in f".{group.template}.":
+            continue
+        escaped = name.replace("[", "[[]")
+        found += map(pattern, (f"{escaped}.*", f"*.{escaped}.*", f"*.{escaped}", escaped))
     return tuple(found)
 
 
-def _of_regex(text: str) -> str:
-    """A plain regular expression of dots, stars and letters as a pattern; others fit nothing."""
-    plain = text.removeprefix("^").removesuffix("$").replace("\\.", "\0").replace(".*", "*")
-    return plain.replace("\0", ".") if _PLAIN_REGEX.fullmatch(plain) else "\0"
+@lru_cache(maxsize=512)
+def _of_regex(text: str) -> tuple[str, ...]:
+    r"""A plain regular expression as patterns on tensors of the modules; others fit nothing.
+
+    >>> _of_regex(r".*mlp\.(gate|up)_proj$")
+    ('*mlp.gate_proj.*', '*mlp.up_proj.*')
+    """
+    body = text.removeprefix("^").removesuffix("$")
+    ending = ".*" if text.endswith("$") else "*"
+    for written, meant in _WRITTEN.items():
+        body = body.replace(written, meant)
+    found = [body]
+    while (group := _ALTERNATIVES.search(found[0])) and len(found) <= _MOST_ALTERNATIVES:
+        found = [one.replace(group[0], way, 1) for one in found for way in group[1].split("|")]
+    if not all(_PLAIN_REGEX.fullmatch(one) and len(one) < _LONGEST - 2 for one in found):
+        return ()
+    patterns = (re.sub(r"\*+", "*", one.replace("\0", ".") + ending) for one in found)
+    return tuple(one for one in patterns if one.count("*") <= _MOST_STARS)

@@ -6,42 +6,19 @@ rules are data (`schemes.yaml`, `precisions.yaml`, or a user's own mix); here is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
-from math import prod
-from operator import itemgetter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from paramcalc.core.closure import LARGEST
-from paramcalc.core.conversion import Conversion, Converted, convert
-from paramcalc.core.lazy import NOTHING, LazyScope
+from paramcalc.core.assignment import Assignment
+from paramcalc.core.conversion import Conversion
+from paramcalc.core.lazy import NOTHING
 from paramcalc.core.model import Model, TensorGroup
-from paramcalc.core.names import is_below
-from paramcalc.core.pattern import divided, modules, part, tidy
-from paramcalc.core.precision import Format, row_numel
-from paramcalc.core.scheme import Choice, Piece, Rule, Scheme
-from paramcalc.errors import ParamcalcError, shorten
+from paramcalc.core.precision import Format
+from paramcalc.core.scheme import Choice, Scheme
+from paramcalc.errors import ParamcalcError
 
-OWN = "own"
-"""Stands for the format that a tensor has without the recipe."""
-MIX, ALL = "mix", "all"
-"""Stands for what the recipe says for the rule's category, or for all of them."""
 _UNIT = 2**20
 """Elements whose bytes tell the bits of a stand-in exactly enough."""
-TENSOR_NAMES = frozenset(
-    {"kind", "shape", "numel", "dims", "K", "N", "inside", "is_head", "is_table"}
-    | {"block", "ordinal", "total"}
-)
-"""What expressions may ask of a tensor."""
-MODEL_NAMES = frozenset(
-    {"tensors", "blocks", "base_numel", "mixture", "chosen", "i", "n"}
-    | {"architecture", "heads", "kv_heads", "experts"}
-)
-"""What those of a scheme may ask besides: of the model, and of the rule."""
-_PLACE = frozenset({"i", "n", "block", "ordinal"})
-"""Names that tell where a tensor stands among those of its category."""
-
-
 FindFormat = Callable[[str], Format]
 FindConversion = Callable[[str | None], Conversion]
 
@@ -64,13 +41,15 @@ class Recipe(NamedTuple):
     """The format that most tensors get."""
     plain: Format | None = None
     """The format of the same name: plain division, where the tensors are not known."""
+    special: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = ()
+    """Names of modules with parameters of their own; of several that fit, the first."""
 
     def assign(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Each group of stored tensors with its format."""
         if not model.is_counted:
             yield from self.plain.assign(model) if self.plain else self._like(model)
             return
-        yield from _Assignment(self, model).all()
+        yield from Assignment(self, model).all()
 
     def _like(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Of a model of which only the size is known: as many bits as in its stand-in."""
@@ -91,7 +70,7 @@ class Recipe(NamedTuple):
             return () if self.plain else (f"as many bits for each weight as in {model.like}",)
         if not self.scheme.converts:
             return ()
-        found = _Assignment(self, model).converted
+        found = Assignment(self, model).converted
         if found.unknown:
             number, first = len(found.unknown), found.unknown[0]
             return (f"how {number} kinds of tensors are converted is open ({first})",)
@@ -105,246 +84,7 @@ class Recipe(NamedTuple):
         if self.values.get("imatrix"):
             found.append("made with an importance matrix")
         if self.scheme.converts and model.is_counted:
-            left_out = _Assignment(self, model).converted.left_out
+            left_out = Assignment(self, model).converted.left_out
             if left_out:
                 found.append(f"{left_out:,} parameters are in another file")
         return tuple(found)
-
-
-class _Assignment:
-    """One recipe, applied to one model."""
-
-    def __init__(self, recipe: Recipe, model: Model) -> None:
-        self.recipe = recipe
-        self.model = model
-        self.formats: dict[str, Format] = {}
-        self.found: list[tuple[TensorGroup, Rule | None]] = []
-
-    @cached_property
-    def converted(self) -> Converted:
-        find = self.recipe.find_conversion
-        if not self.recipe.scheme.converts or find is None:
-            return Converted(self.model.groups, {})
-        return convert(self.model, find(self.model.architecture))
-
-    @cached_property
-    def facts(self) -> Mapping[str, Any]:
-        """What rules may ask of the model as a whole."""
-        groups = self.converted.groups
-        return {
-            **self.recipe.values,
-            **self.converted.facts,
-            "tensors": [group.template for group in groups],
-            "blocks": max((_last(group) for group in groups), default=-1) + 1,
-            "base_numel": self.recipe.base.block_numel if self.recipe.base else 1,
-            "mixture": any(g.trained and g.active_numel < g.numel for g in self.model.groups),
-        }
-
-    def all(self) -> Iterator[tuple[TensorGroup, Format]]:
-        for group in self.converted.groups:
-            self.found += self.matched(group, 0)
-        for group, rule in self.found:
-            if rule is None or group.dtype is not None:
-                yield group, self.format(OWN, group)
-            elif rule.stores:
-                yield from self.pieces(group, rule)
-            else:
-                yield from self.chosen(group, rule)
-
-    # --- which rule ------------------------------------------------------------------------------
-
-    def matched(self, group: TensorGroup, start: int) -> Iterator[tuple[TensorGroup, Rule | None]]:
-        """The group's tensors with the first rule that fits each."""
-        rules, names = self.recipe.scheme.rules, self.about(group)
-        for position in range(start, len(rules)):
-            rule = rules[position]
-            if not rule.fits(group, self.scope(names, rule)):
-                continue
-            sides = list(self.sides(group, rule))
-            if len(sides) > 1:
-                for one, fits in sides:
-                    yield from [(one, rule)] if fits else self.matched(one, position + 1)
-                return
-            if sides[0][1]:
-                yield group, rule
-                return
-        yield group, None
-
-    def sides(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, bool]]:
-        """The group's tensors that the rule's names are for, and the others."""
-        names = rule.names
-        if rule.listed:
-            names = modules(self.recipe.values.get(rule.listed) or (), group)
-        for one, fits in divided(group, names) if names or rule.listed else [(group, True)]:
-            if not fits or not rule.besides:
-                yield one, fits
-                continue
-            yield from ((some, not out) for some, out in divided(one, rule.besides))
-
-    def scope(self, names: Mapping[str, Any], rule: Rule) -> LazyScope:
-        """The names for a rule's expressions about one tensor."""
-        return LazyScope(self.facts, names, rule.lets, self.recipe.scheme.lets)
-
-    def about(self, group: TensorGroup) -> dict[str, Any]:
-        """What rules may ask of a tensor."""
-        ends = {"is_head": self.is_end(group, "output"), "is_table": self.is_end(group, "input")}
-        return _about(group) | ends
-
-    def is_end(self, group: TensorGroup, end: str) -> bool:
-        """The tensors are those of the network's input table, or of its output head."""
-        path = self.model.ends.get(end)
-        return path is not None and is_below(group.template, path)
-
-    # --- which format ----------------------------------------------------------------------------
-
-    def chosen(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
-        """The group's tensors by the formats that the rule chooses for each."""
-        choices = tuple(self.choices(rule))
-        if not group.indices or not self.depends_on_place(rule, choices):
-            yield group, self.choose(group, rule, choices, self.place(group, rule, 0))
-            return
-        found: dict[Format, list[int]] = {}
-        for number, index in enumerate(group.indices[0]):
-            place = self.place(group, rule, number)
-            found.setdefault(self.choose(group, rule, choices, place), []).append(index)
-        for form, indices in found.items():
-            yield part(group, (tidy(indices), *group.indices[1:])), form
-
-    def choices(self, rule: Rule) -> Iterator[Choice]:
-        """The rule's choices, the recipe's own before or among them."""
-        yield from self.recipe.mix.get(ALL, ()) if rule.category else ()
-        for choice in rule.choices:
-            if choice.format == MIX:
-                yield from self.recipe.mix.get(rule.category, ())
-            else:
-                yield choice
-
-    def depends_on_place(self, rule: Rule, choices: Sequence[Choice]) -> bool:
-        """The answer may differ between tensors of one group."""
-        lets = {**self.recipe.scheme.lets, **rule.lets}
-        both = (*choices, *rule.then)
-        names = {name for one in both if one.condition for name in one.condition.names}
-        seen: set[str] = set()
-        while names - seen:
-            name = (names - seen).pop()
-            seen.add(name)
-            names |= lets[name].names if name in lets else frozenset()
-        return bool(names & _PLACE)
-
-    def place(self, group: TensorGroup, rule: Rule, number: int) -> dict[str, Any]:
-        """Where one of a group's tensors stands: its layer, and which of its category it is."""
-        block = group.indices[0][number] if group.indices else 0
-        order = self.order(rule.category) if rule.category else {}
-        ordinal = order.get((group.template, block), 0)
-        return {"block": block, "ordinal": ordinal, "total": len(order)}
-
-    def order(self, category: str) -> Mapping[tuple[str, int], int]:
-        """The tensors of a category in the order of layers, then of names.
-
-        Layers inside of another part (`enc.blk.0`) come first, in the order of their names alone.
-        """
-        if category not in self._orders:
-            places = [
-                (_layer(group, block), group.template.replace("{}", str(block), 1), group, block)
-                for group, rule in self.found
-                if rule is not None and rule.category == category and group.indices
-                for block in group.indices[0]
-            ]
-            ordered = enumerate(sorted(places, key=itemgetter(0, 1)))
-            self._orders[category] = {(g.template, block): n for n, (*_, g, block) in ordered}
-        return self._orders[category]
-
-    @cached_property
-    def _orders(self) -> dict[str, Mapping[tuple[str, int], int]]:
-        return {}
-
-    def choose(
-        self, group: TensorGroup, rule: Rule, choices: Sequence[Choice], place: Mapping[str, Any]
-    ) -> Format:
-        """The format for one tensor."""
-        scope = self.scope({**self.about(group), **place}, rule)
-        name = _first(choices, scope) or OWN
-        if rule.then and ALL not in self.recipe.mix:
-            scope["chosen"] = self.named(name).name
-            name = _first(rule.then, scope) or name
-        return self.format(name, group)
-
-    def format(self, name: str, group: TensorGroup) -> Format:
-        """A format by its name, or the next one whose blocks the rows can be cut into."""
-        if group.dtype is not None:
-            return self.named(group.dtype)
-        found = self.named(name)
-        fallback = self.recipe.scheme.fallback
-        row = row_numel(group.shape, group.kind)
-        while found.block_numel > 1 and row % found.block_numel and found.name in fallback:
-            following = fallback[found.name]
-            if following is None:
-                raise ParamcalcError(
-                    f"`{shorten(group.template)}` has rows of {row:,}, no multiple of "
-                    f"{found.block_numel} as {self.recipe.name} needs"
-                )
-            found = self.named(following)
-        return found
-
-    def named(self, name: str) -> Format:
-        if name not in self.formats:
-            value = self.recipe.rest if name == OWN else self.facts.get(name, name)
-            self.formats[name] = self.recipe.find_format(str(value))
-        return self.formats[name]
-
-    # --- several tensors for one -----------------------------------------------------------------
-
-    def pieces(self, group: TensorGroup, rule: Rule) -> Iterator[tuple[TensorGroup, Format]]:
-        """What is stored in the tensor's place: the packed values, scales, zeros."""
-        scope = self.scope(self.about(group), rule)
-        stem = group.template.removesuffix(rule.ending)
-        found: set[str] = set()
-        for piece in rule.stores:
-            holds = piece.condition is None or piece.condition.holds(scope)
-            if piece.ending in found or not holds:
-                continue
-            found.add(piece.ending)
-            shape = tuple(_size(size, piece) for size in piece.shape(scope))
-            stored = group._replace(
-                template=stem + piece.ending, shape=shape, kind="Parameter", trained=False
-            )
-            yield stored, self.named(piece.format)
-
-
-def _about(group: TensorGroup) -> dict[str, Any]:
-    """What rules may ask of a tensor itself."""
-    shape = [int(size) for size in group.shape]
-    columns = row_numel(shape, group.kind)
-    transposed = group.kind == "Conv1D" and len(shape) == 2
-    return {
-        "kind": group.kind,
-        "shape": shape,
-        "numel": prod(shape),
-        "dims": len(shape) - next((n for n, size in enumerate(shape) if size > 1), len(shape)),
-        "K": shape[0] if transposed else columns,
-        "N": shape[-1] if transposed else (prod(shape) // columns if columns else 0),
-        "inside": "{}" in group.template,
-    }
-
-
-def _first(choices: Sequence[Choice], scope: Mapping[str, Any]) -> str | None:
-    for choice in choices:
-        if choice.condition is None or choice.condition.holds(scope):
-            return choice.format
-    return None
-
-
-def _layer(group: TensorGroup, block: int) -> int:
-    """The number by which a layer is ordered."""
-    return -1 if "." in group.template.partition(".{}")[0] else block
-
-
-def _last(group: TensorGroup) -> int:
-    """The highest number of a layer in a group's names."""
-    return int(group.indices[0][-1]) if group.indices and len(group.indices[0]) else -1
-
-
-def _size(value: Any, piece: Piece) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
-        return int(value)
-    raise ParamcalcError(f"a size of `{shorten(piece.ending)}` is no whole number")

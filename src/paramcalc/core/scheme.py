@@ -87,3 +87,11 @@ class Scheme(NamedTuple):
     """The tensors are those of another kind of file."""
     file: Layout | None = None
     """What is known of such files."""
+    adds: tuple[Rule, ...] = ()
+    """What is stored besides the tensors that these fit."""
+    ties: bool = False
+    """Tied tensors that a rule packs are stored by themselves."""
+    renames: Mapping[str, str] = NOTHING
+    """Parts of names and what they are called instead."""
+    of_model: Mapping[str, str] = NOTHING
+    """Names in expressions for keys of the model's own configuration."""

@@ -70,9 +70,13 @@ class _Entries:
     def add(self, key: str, value: Any) -> None:
         """Add an entry."""
         old = self.tree.get(key)
-        both = isinstance(old, dict) and isinstance(value, dict)
         # What stands beside fused experts is no part of them.
-        if both and old.keys().isdisjoint(value) and _ACTIVE not in {*old, *value}:
+        if (
+            isinstance(old, dict)
+            and isinstance(value, dict)
+            and old.keys().isdisjoint(value)
+            and _ACTIVE not in {*old, *value}
+        ):
             old.update(value)
             return
         while key in self.tree:
