@@ -151,7 +151,7 @@ def test_a_key_stands_once_and_at_column_0() -> None:
     assert keys == list(DOCUMENT)
 
 
-@pytest.mark.parametrize("ladder", ["memory", "fit", "lower"])
+@pytest.mark.parametrize("ladder", ["plain", "plain_fit", "plain_lower"])
 def test_a_ladder_goes_down(ladder: str) -> None:
     sizes = [Fraction(*reversed(block(name))) for name in LADDERS[ladder]]
     assert sizes
@@ -159,8 +159,18 @@ def test_a_ladder_goes_down(ladder: str) -> None:
 
 
 def test_the_lower_ladder_goes_on_where_fit_ends() -> None:
-    smallest = Fraction(*reversed(block(LADDERS["fit"][-1])))
-    assert all(Fraction(*reversed(block(name))) < smallest for name in LADDERS["lower"])
+    smallest = Fraction(*reversed(block(LADDERS["plain_fit"][-1])))
+    assert all(Fraction(*reversed(block(name))) < smallest for name in LADDERS["plain_lower"])
+
+
+def test_a_ladder_of_recipes_goes_down() -> None:
+    """By the sizes that the table of llama.cpp's quantize tool gives for Llama-3.1-8B."""
+    bits = {"Q8_0": 8.5008, "Q6_K": 6.5633, "Q5_K_M": 5.7036, "Q4_K_M": 4.8944, "IQ4_XS": 4.4597}
+    bits |= {"Q3_K_M": 3.9960, "IQ3_XXS": 3.2548, "Q2_K": 3.1593, "IQ2_XS": 2.5882}
+    bits |= {"IQ2_XXS": 2.3824, "IQ1_M": 2.1460, "IQ1_S": 2.0042, "bf16": 16}
+    for ladder in ("fit", "lower"):
+        sizes = [bits[name] for name in LADDERS[ladder]]
+        assert sizes == sorted(sizes, reverse=True)
 
 
 def test_the_strict_reader_reads_the_same() -> None:

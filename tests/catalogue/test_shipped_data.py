@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from paramcalc.catalogue import precision_schemas, schemas
+from paramcalc.catalogue import check_tables, precision_schemas, schemas
 from paramcalc.catalogue.architectures import architecture_names, architecture_source, find_spec
 from paramcalc.catalogue.check import check_files, check_text
 from paramcalc.catalogue.check_specs import can_expand
@@ -26,8 +26,8 @@ ARCHITECTURES = architecture_names()
 
 
 def schema_of(file: str, name: str, card: Any) -> type[BaseModel]:
-    if name == "_ladders":
-        return precision_schemas.Ladders
+    if name in check_tables.SECTIONS:
+        return check_tables.SECTIONS[name]
     if name == "rule_of_thumb":
         return schemas.RuleOfThumb
     if file == "models.yaml":

@@ -46,7 +46,7 @@ def offered(line: str) -> list[str]:
         ("paramcalc count llama-3.1-7", {"llama-3.1-70b"}),
         ("paramcalc compare gpt2-x", {"gpt2-xl"}),
         ("paramcalc fit 70b --gpu rtx-309", {"rtx-3090"}),
-        ("paramcalc memory 70b -p nvf", {"nvfp4"}),
+        ("paramcalc memory 70b -p nvf", {"nvfp4", "nvfp4a16"}),
         ("paramcalc count 70b --format js", {"json"}),
         ("paramcalc list pre", {"precisions"}),
         ("paramcalc schema comp", {"compare"}),

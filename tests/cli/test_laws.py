@@ -221,7 +221,7 @@ def test_the_printed_parts_sum_to_the_printed_total(line: str) -> None:
     if head.startswith("Precision"):
         last = "Total" if "Total" in head else "Needed"
         count = len(head[: head.index(last)].replace("KV cache", "KV").split()[1:])
-        count -= "Bits/weight" in head
+        count -= ("Bits/weight" in head) + ("Unquantized" in head)
         for text in body:
             *parts, total = sizes(text)[: count + 1]
             assert_sum(parts, total)
@@ -304,6 +304,9 @@ def test_csv_holds_what_the_document_holds(line: str) -> None:
 @of("count")
 def test_csv_holds_the_counts_of_the_document(line: str) -> None:
     result = document(line)["results"][0]
+    if adapter := result["lora"]:
+        counts = {"total": adapter["parameters"], "stored": adapter["stored"]}
+        result = result | adapter | {"parameters": counts}
     known = {module["name"]: module["parameters"] for module in walk(result["modules"])}
     known |= {row["name"]: row["parameters"] for row in result["rows"] or []}
     known |= {row["name"]: row["numel"] for row in result["tensor_list"] or []}

@@ -22,7 +22,7 @@ class Architecture(Strict):
     """How the modules of its experts are named."""
     transposed: bool = False
     """Stacked experts are [experts, in, out]."""
-    names: Literal["vision"] | None = None
+    names: Literal["vision", "flat_vision"] | None = None
     """What the network calls its parts."""
     besides: list[Text] = Field(default_factory=list)
     """Weights of layers that would be hidden otherwise."""
@@ -75,7 +75,9 @@ class PartNames(Strict):
     """What networks call their parts."""
 
     vision: Names
-    """Of images, sound and text."""
+    """Of images, sound and text, in a file where each has a part of its own."""
+    flat_vision: Names
+    """Of images and text, in a file where the text has none."""
     source: Text
     """Where it comes from."""
 

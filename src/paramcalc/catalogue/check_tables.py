@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 LADDERS = "_ladders"
+SECTIONS: Mapping[str, type[BaseModel]] = {
+    LADDERS: precision_schemas.Ladders,
+    "_reference": precision_schemas.Reference,
+}
+"""What stands in precisions.yaml besides its entries."""
 RULE_OF_THUMB = "rule_of_thumb"
 
 
@@ -67,8 +72,8 @@ def check_engines(source: Source) -> list[Problem]:
 
 def entry_problems(kind: str, name: str, card: Any) -> list[Problem]:
     """What is wrong with one entry of a catalogue file, as far as the entry itself tells."""
-    if name == LADDERS:
-        return findings(precision_schemas.Ladders, card, (name,), f"`{name}`")
+    if name in SECTIONS:
+        return findings(SECTIONS[name], card, (name,), f"`{name}`")
     return _ENTRIES[kind](name, card) if kind in _ENTRIES else []
 
 

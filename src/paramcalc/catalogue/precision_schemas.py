@@ -64,9 +64,16 @@ class Ladders(Strict):
     """Rows of `fit`, whose best that fits is its answer."""
     lower: list[Text]
     """What `fit` tries for a hint when none of its rows fits, largest first."""
-    plain: Annotated[list[Text], Field(min_length=1)]
+    plain: Annotated[list[Text], Field(min_length=1)] | None = None
     """As `memory`, where the tensors are not known one by one: formats alone."""
-    plain_fit: Annotated[list[Text], Field(min_length=1)]
+    plain_fit: Annotated[list[Text], Field(min_length=1)] | None = None
     """As `fit`, likewise."""
-    plain_lower: list[Text]
+    plain_lower: list[Text] | None = None
     """As `lower`, likewise."""
+
+
+class Reference(Strict):
+    """The model that recipes are told of."""
+
+    model: Text
+    """Its name in the catalogue."""

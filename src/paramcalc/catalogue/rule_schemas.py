@@ -55,6 +55,8 @@ class GgufSections(Strict):
     """Patterns of names of tensors that are not trained."""
     experts: list[Text] = Field(alias="_experts")
     """Patterns of names of fused experts."""
+    file_types: dict[str, Text] = Field(alias="_file_types")
+    """`general.file_type` to the name of a recipe."""
     fields: dict[str, Text] = Field(alias="_fields")
     """Names for keys of the metadata."""
     let: dict[str, Expression] = Field(alias="_let")
@@ -89,12 +91,14 @@ class ContainerRule(Strict):
 class ContainerScheme(Strict):
     """How one scheme of quantisation stores a model."""
 
-    methods: Names
+    methods: Annotated[list[str], Field(min_length=1)]
     """Values of `quant_method`."""
     fields: dict[str, Text] = Field(default={})
     """Names for keys of the `quantization_config`."""
     when: Expression = True
     """It is this scheme only if this holds."""
+    of_each: bool = False
+    """Keys that are names of modules have fields of their own."""
     containers: dict[str, ContainerRule]
     """Endings of names to what is packed."""
     buffers: list[Text]
@@ -115,7 +119,10 @@ class ContainerNames(Strict):
 
 
 class ContainerSections(Strict):
-    """The section of ``containers.yaml`` that belongs to no scheme."""
+    """The sections of ``containers.yaml`` that belong to no scheme."""
+
+    files: dict[str, Text] = Field(alias="_files")
+    """Files beside a checkpoint that stand for a `quantization_config`, to the method."""
 
     names: ContainerNames = Field(alias="_names")
     """What names tell."""

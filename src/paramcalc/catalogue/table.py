@@ -86,10 +86,11 @@ class Table:
         )
         return _entry(found[0], read_cached(found[0]), found[1]) if found else None
 
-    def section(self, name: str) -> Any:
-        """A top-level key that is no entry, such as ``_ladders``."""
-        path, text = next((p, t) for p, t in self.texts if f"\n{name}:" in "\n" + t)
-        return _entry(path, text, name).card
+    def section(self, name: str, key: str | None = None) -> Any:
+        """A top-level key that is no entry, such as ``_ladders``; the first that has ``key``."""
+        found = ((p, t) for p, t in self.texts if f"\n{name}:" in "\n" + t)
+        cards = (_entry(path, text, name).card for path, text in found)
+        return next(card for card in cards if key is None or key in card)
 
     def similar(self, name: str, count: int = 3) -> list[str]:
         """The names that look most like this one."""

@@ -52,7 +52,8 @@ def precision(name: str) -> Precision:
     from paramcalc.catalogue import recipes
 
     if entry is not None:
-        return recipes.recipe(entry, number_format)
+        made = recipes.recipe(entry, number_format)
+        return made._replace(plain=_format(entry)) if "block_numel" in entry.card else made
     found = recipes.find(name, PRECISIONS, number_format)
     return found or _format(_find(PRECISIONS, name, "precision", "precisions"))
 
@@ -84,7 +85,7 @@ def _format(entry: Entry) -> Format:
 
 def ladder(name: str) -> list[str]:
     """The names of the precisions that an answer shows when none is asked for."""
-    found: list[str] = PRECISIONS.section("_ladders")[name]
+    found: list[str] = PRECISIONS.section("_ladders", name)[name]
     return found
 
 

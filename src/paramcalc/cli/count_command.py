@@ -59,7 +59,6 @@ def run(
         by = "layer"
 
     from paramcalc.api import ladder_sizes
-    from paramcalc.report import records
     from paramcalc.report.output import emit
     from paramcalc.sources.load import load
 
@@ -77,33 +76,43 @@ def run(
 
         write_spec(found)
         return 0
-    sizes = ladder_sizes(found)
     adapter = _made(found, wanted, explain=explain)
-    steps = None
+    how = {"by": by, "expand": expand, "sizes": ladder_sizes(found), "steps": None}
     if explain:
         from paramcalc.core.explain import count_steps
 
-        steps = count_steps(adapter.model if adapter else found)
-
-    def page() -> Page:
-        if adapter:
-            from paramcalc.report.lora import page as adapter_page
-
-            return adapter_page(adapter, by=by, expand=expand, depth=levels, steps=steps, gib=gib)
-        from paramcalc.report.count import page
-
-        return page(found, by=by, expand=expand, depth=levels, sizes=sizes, steps=steps, gib=gib)
-
-    def answer() -> dict[str, Any]:
-        part = None
-        if adapter:
-            from paramcalc.report.lora import record
-
-            part = record(adapter, expand=expand and by == "tensor")
-        return records.count(found, by=by, expand=expand, sizes=sizes, steps=steps, lora=part)
-
-    emit(form, "count", lambda: [answer()], page, gib=gib, colour=color)
+        how["steps"] = count_steps(adapter.model if adapter else found)
+    emit(
+        form,
+        "count",
+        lambda: [_answer(found, adapter, how)],
+        lambda: _page(found, adapter, how | {"depth": levels, "gib": gib}),
+        gib=gib,
+        colour=color,
+    )
     return 0
+
+
+def _answer(model: Model, adapter: Adapter | None, how: dict[str, Any]) -> dict[str, Any]:
+    from paramcalc.report import records
+
+    part = None
+    if adapter:
+        from paramcalc.report.lora import record
+
+        part = record(adapter, by=how["by"], expand=how["expand"])
+    return records.count(model, **how, lora=part)
+
+
+def _page(model: Model, adapter: Adapter | None, how: dict[str, Any]) -> Page:
+    if adapter:
+        from paramcalc.report.lora import page as adapter_page
+
+        del how["sizes"]
+        return adapter_page(adapter, **how)
+    from paramcalc.report.count import page
+
+    return page(model, **how)
 
 
 def _adapter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from paramcalc.cli import options
 from paramcalc.cli.options import chosen_format, named_precisions, settings, whole
@@ -74,7 +74,6 @@ def run(
         prune=prune,
         explain=explain,
     )
-
     pruned = api.sparse(sparsity, prune)
 
     def page() -> Page:
@@ -82,15 +81,10 @@ def run(
 
         return noted(page(answer, like=like, explain=explain, gib=gib), pruned)
 
+    def document() -> dict[str, Any]:
+        part = record(pruned, answer.precisions)
+        return records.fit(answer, explain=explain, sparsity=part)
+
     if not quiet:
-        emit(
-            form,
-            "fit",
-            lambda: [
-                records.fit(answer, explain=explain, sparsity=record(pruned, answer.precisions))
-            ],
-            page,
-            gib=gib,
-            colour=color,
-        )
+        emit(form, "fit", lambda: [document()], page, gib=gib, colour=color)
     return 0 if answer.fits or exit_zero else 1

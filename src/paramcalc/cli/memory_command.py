@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -80,19 +80,12 @@ def run(
     def page() -> Page:
         from paramcalc.report.memory import page
 
-        found_page = page(found, rows, like=like, explain=explain, by=by, tensors=lists)
-        return noted(found_page, pruned)
+        plain = page(found, rows, like=like, explain=explain, by=by, tensors=lists)
+        return noted(plain, pruned)
 
-    emit(
-        form,
-        "memory",
-        lambda: [
-            records.memory(
-                found, rows, explain=explain, tensors=lists, sparsity=record(pruned, rows)
-            )
-        ],
-        page,
-        gib=gib,
-        colour=color,
-    )
+    def answer() -> dict[str, Any]:
+        part = record(pruned, rows)
+        return records.memory(found, rows, explain=explain, tensors=lists, sparsity=part)
+
+    emit(form, "memory", lambda: [answer()], page, gib=gib, colour=color)
     return 0

@@ -233,6 +233,6 @@ class _Converter:
 
 
 def _size(value: Any, target: Target) -> int:
-    if type(value) is int and 0 < value <= LARGEST:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST:
+        return int(value)
     raise ParamcalcError(f"a size of `{shorten(target.name)}` is no positive whole number")

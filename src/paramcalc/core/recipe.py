@@ -62,11 +62,13 @@ class Recipe(NamedTuple):
     find_conversion: FindConversion | None = None
     base: Format | None = None
     """The format that most tensors get."""
+    plain: Format | None = None
+    """The format of the same name: plain division, where the tensors are not known."""
 
     def assign(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Each group of stored tensors with its format."""
         if not model.is_counted:
-            yield from self._like(model)
+            yield from self.plain.assign(model) if self.plain else self._like(model)
             return
         yield from _Assignment(self, model).all()
 
@@ -86,7 +88,7 @@ class Recipe(NamedTuple):
     def doubts(self, model: Model) -> tuple[str, ...]:
         """Why the answer is an estimate; nothing where every tensor has a rule."""
         if not model.is_counted:
-            return (f"as many bits for each weight as in {model.like}",)
+            return () if self.plain else (f"as many bits for each weight as in {model.like}",)
         if not self.scheme.converts:
             return ()
         found = _Assignment(self, model).converted
@@ -343,6 +345,6 @@ def _last(group: TensorGroup) -> int:
 
 
 def _size(value: Any, piece: Piece) -> int:
-    if type(value) is int and 0 <= value <= LARGEST:
-        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST:
+        return int(value)
     raise ParamcalcError(f"a size of `{shorten(piece.ending)}` is no whole number")

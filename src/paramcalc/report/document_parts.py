@@ -273,8 +273,10 @@ class Lora(Keys):
     """Bytes of the tensors alone."""
     file_bytes: AdapterBytes
     """Bytes of `adapter_model.safetensors`, header included."""
-    rows: list[Tensors]
-    """Its tensors, equal ones together."""
+    modules: list[Module]
+    """Its breakdown by module of the network."""
+    rows: list[Line | Tensors] | None
+    """The rows of another breakdown, by `--by`."""
     tensor_list: list[Tensor] | None
     """Every one of them, with `--by tensor --expand`."""
     source: str

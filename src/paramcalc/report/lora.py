@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from paramcalc.core.breakdown import module_tree, outline
 from paramcalc.core.lora import FILE_TYPES, Adapter
 from paramcalc.core.trace import Step
 from paramcalc.report import records
@@ -76,9 +77,10 @@ def _notes(adapter: Adapter) -> list[str]:
     ]
 
 
-def record(adapter: Adapter, *, expand: bool = False) -> dict[str, Any]:
+def record(adapter: Adapter, *, by: str = "module", expand: bool = False) -> dict[str, Any]:
     """The adapter's part of the document of ``count``."""
     model, options = adapter.model, adapter.options
+    shown = model if by == "tensor" else adapter.network
     return {
         "rank": int(options.rank),
         "targets": list(adapter.targets),
@@ -92,7 +94,8 @@ def record(adapter: Adapter, *, expand: bool = False) -> dict[str, Any]:
         "stored": int(model.parameters.stored),
         "tensor_bytes": {name: adapter.tensor_bytes(name) for name in FILE_TYPES},
         "file_bytes": {name: adapter.file_bytes(name) for name in FILE_TYPES},
-        "rows": records.rows(model, "tensor"),
-        "tensor_list": records.tensor_list(model) if expand else None,
+        "modules": [records.module(node) for node in outline(module_tree(adapter.network))],
+        "rows": records.rows(shown, by, expand=expand) if by != "module" else None,
+        "tensor_list": records.tensor_list(model) if by == "tensor" and expand else None,
         "source": adapter.source,
     }

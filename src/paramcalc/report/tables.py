@@ -190,7 +190,9 @@ def _widths(columns: Sequence[Column], cells: Cells, width: int) -> list[int]:
     for number, column in enumerate(columns):
         if column.kind == PROSE:
             widest = max(map(cells_of, cells[column.key]), default=0)
-            widths[number] = min(widest, widths[number] + spare)
+            more = max(0, min(widest - widths[number], spare))
+            widths[number] += more
+            spare -= more
     return widths
 
 

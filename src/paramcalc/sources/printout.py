@@ -171,7 +171,7 @@ class _Reader:
             yield from self.attention(node, place, parents)
         elif node.kind.startswith(_PARAMETRIZED):
             yield from self.parametrized(node, place)
-        elif torch_kind(node) and not node.children:
+        elif _is_layer(node):
             yield from self.layer(node, place)
         elif rule_of(node.kind) is not None:
             yield from self.by_rule(node, place, parents)
@@ -264,6 +264,13 @@ class _Reader:
         """Something that is taken to be so."""
         if not self.is_closed(node, place):
             self.notes.assumed(node.kind, text)
+
+
+def _is_layer(node: Node) -> bool:
+    """A layer of torch.nn, or one like it, which may hold modules beside its own tensors."""
+    if not node.children:
+        return torch_kind(node) is not None
+    return bool(node.arguments and node.kind not in KINDS and torch_kind(node))
 
 
 def _expanded(node: Node) -> list[Slot]:

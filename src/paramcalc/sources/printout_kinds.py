@@ -1,6 +1,7 @@
 """What a printed module owns: its kind's own tensors, as far as its surroundings tell their sizes.
 
-Kinds of torch.nn are those of layer specs; all others stand in ``data/printout.yaml``.
+Kinds of torch.nn are those of layer specs; those of others of which more is to say
+stand in ``data/printout.yaml``, all others in the lists of ``data/printout_lists.yaml``.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from paramcalc.errors import ParamcalcError
 from paramcalc.sources.printout_text import Node, arguments_of
 
 FILE = "printout.yaml"
+LISTS = "printout_lists.yaml"
 _LAST_WORD = re.compile(r"([A-Z][a-z]+\d?d?|[A-Z]+\d*[dD]?|[a-z]+)_?\d*$")
 
 
 class Rule(NamedTuple):
-    """What `data/printout.yaml` says about a kind."""
+    """What the data files say about a kind."""
 
     like: str | None = None
     kind: str | None = None
@@ -35,10 +37,25 @@ class Rule(NamedTuple):
     shares: bool = False
 
 
+class Known(NamedTuple):
+    """What the data files say of kinds that are not torch.nn's."""
+
+    written: Mapping[str, Rule]
+    """By the exact name of a kind, from `FILE`."""
+    listed: Mapping[str, Rule]
+    """The same from `LISTS`."""
+    patterns: Sequence[tuple[str, Rule]]
+    plain: frozenset[str]
+    """Kinds that own no tensors."""
+    families: tuple[str, ...]
+    endings: frozenset[str]
+    """Last words of the kinds of these families that own none either."""
+
+
 @lru_cache(maxsize=1)
-def _rules() -> tuple[dict[str, Rule], list[tuple[str, Rule]]]:
-    """Rules by the exact name of a kind, and those by a pattern, in order."""
-    exact: dict[str, Rule] = {}
+def known() -> Known:
+    """Both data files, read once."""
+    written: dict[str, Rule] = {}
     patterns: list[tuple[str, Rule]] = []
     for name, card in rules(FILE).items():
         if name.startswith("_"):
@@ -48,23 +65,42 @@ def _rules() -> tuple[dict[str, Rule], list[tuple[str, Rule]]]:
             if "*" in kind:
                 patterns.append((kind, rule))
             else:
-                exact.setdefault(kind, rule)
-    return exact, patterns
+                written.setdefault(kind, rule)
+    lists = rules(LISTS)
+    plain = lists["without_tensors"]
+    return Known(
+        written,
+        _listed(lists),
+        patterns,
+        frozenset(plain["kinds"]) | frozenset(rules(FILE)["_without_tensors"]["kinds"]),
+        tuple(plain["families"]),
+        frozenset(plain["endings"]),
+    )
+
+
+def _listed(lists: Mapping[str, Any]) -> dict[str, Rule]:
+    """Rules from lists of kinds; one that shares modules may hold something as well."""
+    found = {kind: Rule(like=like) for like, kinds in lists["like"].items() for kind in kinds}
+    for entry in lists["hidden"]:
+        found |= {kind: Rule(hidden=entry["tensors"]) for kind in entry["kinds"]}
+    for kind in lists["shares"]:
+        found[kind] = found.get(kind, Rule())._replace(shares=True)
+    return found
 
 
 @lru_cache(maxsize=4096)
 def rule_of(kind: str) -> Rule | None:
     """The rule for a kind, or None."""
-    exact, patterns = _rules()
-    if kind in exact:
-        return exact[kind]
-    return next((rule for pattern, rule in patterns if fnmatchcase(kind, pattern)), None)
+    every = known()
+    found = every.written.get(kind) or every.listed.get(kind)
+    if found or kind in every.plain:
+        return found
+    return rule_by_pattern(kind)
 
 
-@lru_cache(maxsize=1)
-def _families() -> tuple[tuple[str, ...], frozenset[str], frozenset[str]]:
-    known = rules(FILE)["_without_tensors"]
-    return tuple(known["families"]), frozenset(known["endings"]), frozenset(known["kinds"])
+def rule_by_pattern(kind: str) -> Rule | None:
+    """The rule for kinds with such a name, or None."""
+    return next((rule for pattern, rule in known().patterns if fnmatchcase(kind, pattern)), None)
 
 
 @lru_cache(maxsize=4096)
@@ -72,11 +108,15 @@ def is_plain(kind: str) -> bool:
     """The kind is known to own no tensors but those of the modules in it."""
     if kind in WITHOUT_TENSORS or kind in NOT_A_CALL or kind in KINDS:
         return True
-    families, endings, kinds = _families()
-    if kind in kinds:
-        return True
-    last = _LAST_WORD.search(kind)
-    return last is not None and last[1] in endings and kind.startswith(families)
+    every = known()
+    named_so = last_word(kind) in every.endings and kind.startswith(every.families)
+    return kind in every.plain or named_so
+
+
+def last_word(kind: str) -> str | None:
+    """The last word of a kind: that of `LlamaForCausalLM` is `LM`."""
+    found = _LAST_WORD.search(kind)
+    return found[1] if found else None
 
 
 def torch_kind(node: Node) -> str | None:

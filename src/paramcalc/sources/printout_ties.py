@@ -22,10 +22,14 @@ def tie(
 
     ``tied`` says whether they do; None: they are taken to, which is the lower bound.
     """
-    if tied is False:
-        return list(groups), []
     tables = [group for group in groups if group.kind in EMBEDDING_KINDS and _is_table(group)]
     shared = [table for table in tables if _module(table) in rules(FILE)["_tables"]["shared"]]
+    if tied is False:
+        if any(one.shape == table.shape for one in shared for table in tables if table != one):
+            notes.assumed(
+                shared[0].kind, "tables of one shape are counted apart, one of them shared"
+            )
+        return list(groups), []
     targets: dict[tuple[int, ...], str] = {}
     for table in [*shared, *tables]:
         targets.setdefault(table.shape, table.template)
