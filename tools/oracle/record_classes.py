@@ -52,13 +52,13 @@ def record(model_type: str, class_name: str, keys: dict[str, Any]) -> dict[str, 
         model = getattr(transformers, class_name)._from_config(config)  # noqa: SLF001 - its way
     state = remove_tied_weights_from_state_dict(dict(model.state_dict()), model)
     stored = revert_weight_conversion(model, state)
-    buffers = {name for name, _ in model.named_buffers()} & set(stored)
     total = sum(parameter.numel() for parameter in model.parameters())
     return {
         "config": keys | {"model_type": model_type, "architectures": [class_name]},
         "total": total,
         "active": total - idle(model, config),
-        "buffers": sum(stored[name].numel() for name in buffers),
+        # What is stored and no parameter; names do not tell, storing changes some.
+        "buffers": sum(tensor.numel() for tensor in stored.values()) - total,
         "tensors": [[name, list(tensor.shape)] for name, tensor in stored.items()],
         "windows": windows(config),
     }
