@@ -6,6 +6,7 @@ architecture keeps. Engines pad and round on top; what the runtime adds is an es
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from paramcalc.core.cache import Cache
@@ -23,8 +24,9 @@ from paramcalc.core.memory import (
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
-from paramcalc.core.weights import Precision, stored
+from paramcalc.core.weights import Precision, dearest, stored
 from paramcalc.errors import ParamcalcError
+from paramcalc.units import short_bytes
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -131,8 +133,17 @@ def memory(
         tuple(trace.steps),
         found.shares,
         found.kept / counts.total if counts.total else 0.0,
-        (*doubts, *precision.remarks(model)),
+        (*doubts, *precision.remarks(model), *(_costly(model, precision) if explain else ())),
     )
+
+
+def _costly(model: Model, precision: Precision) -> Iterator[str]:
+    """Which tensors take most above the nominal bits, in words."""
+    bits = precision.nominal_bits
+    found = dearest(model, precision, bits) if bits and model.is_counted else []
+    if found:
+        listed = (f"{one.name} in {one.format} (+{short_bytes(one.bytes)})" for one in found)
+        yield f"above the nominal {float(bits or 0):g} bits: {', '.join(listed)}"
 
 
 def beside_weights(

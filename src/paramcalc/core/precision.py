@@ -10,6 +10,8 @@ from paramcalc.core.functions import ceil_div
 from paramcalc.core.trace import call
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from paramcalc.core.model import Model, TensorGroup
 
 INTEGER_BYTES: Mapping[str, int] = {"int64": 8, "int32": 4, "int16": 2, "int8": 1, "bool": 1}
@@ -76,6 +78,11 @@ class Format(NamedTuple):
     def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
         """A format is for all tensors alike: nothing is left to doubt."""
         return ()
+
+    @property
+    def nominal_bits(self) -> Fraction | None:
+        """Every tensor takes just these: nothing costs more."""
+        return None
 
     @property
     def is_wide(self) -> bool:

@@ -7,7 +7,7 @@ rules are data (`schemes.yaml`, `precisions.yaml`, or a user's own mix); here is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paramcalc.core.assignment import Assignment
 from paramcalc.core.conversion import Conversion
@@ -16,6 +16,9 @@ from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
 from paramcalc.core.scheme import Choice, Scheme
 from paramcalc.errors import ParamcalcError
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 _UNIT = 2**20
 """Elements whose bytes tell the bits of a stand-in exactly enough."""
@@ -88,3 +91,13 @@ class Recipe(NamedTuple):
             if left_out:
                 found.append(f"{left_out:,} parameters are in another file")
         return tuple(found)
+
+    @property
+    def nominal_bits(self) -> Fraction | None:
+        """What most tensors take: those of the base, or as many as the name says."""
+        from fractions import Fraction
+
+        if self.base is not None:
+            return Fraction(8 * self.base.block_bytes, self.base.block_numel)
+        bits = self.values.get("bits")
+        return Fraction(str(bits)) if isinstance(bits, (int, float)) else None

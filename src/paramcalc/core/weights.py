@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from paramcalc.core.breakdown import group_name
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 
 class Precision(Protocol):
@@ -31,6 +35,10 @@ class Precision(Protocol):
     def doubts(self, model: Model) -> tuple[str, ...]:
         """Why the bytes of this model are an estimate; nothing if they are exact."""
 
+    @property
+    def nominal_bits(self) -> Fraction | None:
+        """What its name promises for each parameter; None if nothing."""
+
 
 class AsStored(NamedTuple):
     """The formats that a file's tensors have in it."""
@@ -50,6 +58,10 @@ class AsStored(NamedTuple):
     def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    @property
+    def nominal_bits(self) -> Fraction | None:
+        return None
+
 
 AS_STORED = AsStored()
 
@@ -61,6 +73,15 @@ class Share(NamedTuple):
     tensors: int
     numel: int
     bytes: int
+
+
+class Excess(NamedTuple):
+    """Tensors that take more than the nominal bits."""
+
+    name: str
+    format: str
+    bytes: int
+    """What they take above these."""
 
 
 class Weights(NamedTuple):
@@ -107,6 +128,17 @@ def _summed(precision: Precision, runs: Mapping[tuple[int, Format], int], trace:
         else:
             total = total + count * storage.bytes(trace.number(f"numel_{numel}", numel))
     return trace.note(f"weights in {precision.name}", total, "bytes", precision.source)
+
+
+def dearest(model: Model, precision: Precision, bits: Fraction, most: int = 3) -> list[Excess]:
+    """The tensors that cost most above ``bits`` for each parameter, the worst first."""
+    found = []
+    for group, storage in precision.assign(model):
+        size = int(group.count) * int(storage.tensor_bytes(group.shape, group.kind))
+        above = size - int(group.numel) * bits.numerator // (8 * bits.denominator)
+        if group.trained and above > 0:
+            found.append(Excess(group_name(group), storage.name, above))
+    return sorted(found, key=lambda one: -one.bytes)[:most]
 
 
 def weights_bytes(model: Model, precision: Precision) -> int:
