@@ -74,7 +74,8 @@ def run(
     )
     pruned = sparse(sparsity, prune)
     asked = with_sparse(precisions(found, named_precisions(precision)), pruned)
-    rows = [memory(found, one, work, explain=explain) for one in asked]
+    detail = by != BREAKDOWNS[0]
+    rows = [memory(found, one, work, explain=explain, with_file=detail) for one in asked]
     lists = [records.stored_tensors(found, one) for one in asked] if by == "tensor" else None
 
     def page() -> Page:

@@ -104,12 +104,17 @@ def state_bytes(model: Model, batch: int, state_format: Format, trace: Trace | N
 
 
 def memory(
-    model: Model, precision: Precision, workload: Workload, *, explain: bool = False
+    model: Model,
+    precision: Precision,
+    workload: Workload,
+    *,
+    explain: bool = False,
+    with_file: bool = False,
 ) -> Memory:
     """What ``model`` takes in ``precision`` under a workload.
 
     ``explain`` keeps the steps; give it a model that was expanded symbolically to see the
-    architecture's own names in the formulas.
+    architecture's own names in the formulas. ``with_file`` tells how large the file is, too.
     """
     if model.is_undisclosed:
         raise ParamcalcError(
@@ -134,6 +139,7 @@ def memory(
         found.shares,
         found.kept / counts.total if counts.total else 0.0,
         (*doubts, *precision.remarks(model), *(_costly(model, precision) if explain else ())),
+        precision.file_size(model) if with_file else None,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from paramcalc.core.model import Model, TensorGroup
+    from paramcalc.core.weights import FileSize
 
 INTEGER_BYTES: Mapping[str, int] = {"int64": 8, "int32": 4, "int16": 2, "int8": 1, "bool": 1}
 """Tensors that keep a type of their own whatever the model's precision."""
@@ -82,6 +83,10 @@ class Format(NamedTuple):
     @property
     def nominal_bits(self) -> Fraction | None:
         """Every tensor takes just these: nothing costs more."""
+        return None
+
+    def file_size(self, model: Model) -> FileSize | None:  # noqa: ARG002
+        """Not known: a format is no kind of file."""
         return None
 
     @property

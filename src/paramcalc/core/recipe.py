@@ -20,6 +20,8 @@ from paramcalc.errors import ParamcalcError
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from paramcalc.core.weights import FileSize
+
 _UNIT = 2**20
 """Elements whose bytes tell the bits of a stand-in exactly enough."""
 FindFormat = Callable[[str], Format]
@@ -101,3 +103,9 @@ class Recipe(NamedTuple):
             return Fraction(8 * self.base.block_bytes, self.base.block_numel)
         bits = self.values.get("bits")
         return Fraction(str(bits)) if isinstance(bits, (int, float)) else None
+
+    def file_size(self, model: Model) -> FileSize | None:
+        """The file that it makes of a model; None if nothing is known of such files."""
+        from paramcalc.core.file_size import file_bytes
+
+        return file_bytes(model, self) if model.is_counted else None

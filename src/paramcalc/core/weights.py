@@ -39,6 +39,9 @@ class Precision(Protocol):
     def nominal_bits(self) -> Fraction | None:
         """What its name promises for each parameter; None if nothing."""
 
+    def file_size(self, model: Model) -> FileSize | None:
+        """How large the file is that it makes, where that is known."""
+
 
 class AsStored(NamedTuple):
     """The formats that a file's tensors have in it."""
@@ -62,8 +65,26 @@ class AsStored(NamedTuple):
     def nominal_bits(self) -> Fraction | None:
         return None
 
+    def file_size(self, model: Model) -> FileSize | None:  # noqa: ARG002
+        return None
+
 
 AS_STORED = AsStored()
+
+
+class FileSize(NamedTuple):
+    """Bytes of a file."""
+
+    data: int
+    """All tensors, each filled up to the alignment: exact."""
+    header: tuple[int, int, int]
+    """Vocabulary, metadata, names of the tensors: an estimate; low, middle, high."""
+    source: str
+
+    @property
+    def total(self) -> int:
+        """Data and the middle of what stands before them."""
+        return self.data + self.header[1]
 
 
 class Share(NamedTuple):
