@@ -125,6 +125,23 @@ def test_exl3_with_bits_between() -> None:
     assert 4 * (mid - low) == high - low
 
 
+def test_modelopt() -> None:
+    """NVIDIA ModelOpt 0.47, export_hf_checkpoint: FP8 with a cache in FP8."""
+    section = {
+        "quant_method": "modelopt",
+        "quant_algo": "FP8",
+        "ignore": ["lm_head"],
+        "kv_cache_scheme": {"num_bits": 8, "type": "float", "dynamic": False},
+    }
+    found = tensors(*quantized(LLAMA, section))
+    value = "model.layers.1.self_attn.v_proj"
+    assert {name for name in found if name.startswith(value)} == {
+        f"{value}.{part}" for part in ("weight", "weight_scale", "input_scale", "v_scale")
+    }
+    assert found[f"{value}.v_scale"] == found[f"{value}.input_scale"] == ("fp32", ())
+    assert found[f"{value}.weight"] == ("fp8_e4m3", (512, 2048))
+
+
 PACKED: dict[str, Any] = {
     "quant_method": "compressed-tensors",
     "format": "pack-quantized",
