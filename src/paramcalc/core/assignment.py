@@ -147,7 +147,9 @@ class Assignment:
         """The group's tensors that the rule's names are for, and the others."""
         names = rule.names
         if rule.listed:
-            names = modules(self.recipe.values.get(rule.listed) or (), group)
+            listed = self.recipe.values.get(rule.listed)
+            listed = [listed] if isinstance(listed, str) else listed
+            names = modules(listed if isinstance(listed, list) else (), group)
         for one, fits in divided(group, names) if names or rule.listed else [(group, True)]:
             if not fits or not rule.besides:
                 yield one, fits

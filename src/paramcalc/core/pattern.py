@@ -16,9 +16,10 @@ _LONGEST, _MOST_STARS = 300, 12
 _RANGE = re.compile(r"(?<![^.])([0-9]{1,9})-([0-9]{1,9})(?![^.])")
 _MARK = "\uf8ff"
 """Stands for a range while the rest is translated; no name of a tensor holds it."""
-_PLAIN_REGEX = re.compile(r"[\w.*\x00-]+", re.ASCII)
-_ALTERNATIVES = re.compile(r"\((?:\?:)?([\w.*\x00|-]*)\)", re.ASCII)
-_WRITTEN = {"\\.": "\0", ".*?": "*", ".*": "*", ".+": "*", "\\d+": "*", "[0-9]+": "*", "\\w+": "*"}
+_PLAIN_REGEX = re.compile(r"[\w.\x00\x01-]+", re.ASCII)
+_ALTERNATIVES = re.compile(r"\((?:\?:)?([\w.\x00\x01|-]*)\)", re.ASCII)
+_ANY = "\1"
+_WRITTEN = dict.fromkeys((".*?", ".*", ".+", "\\d+", "[0-9]+", "\\w+"), _ANY) | {"\\.": "\0"}
 """What stands in regular expressions for a dot, and for any text or number."""
 _MOST_ALTERNATIVES = 64
 MOST_NAMES = 200_000
@@ -135,7 +136,7 @@ def tidy(numbers: Sequence[int]) -> range | tuple[int, ...]:
     return whole if len(whole) == len(numbers) else tuple(numbers)
 
 
-def modules(names: Iterable[str], group: TensorGroup) -> tuple[Pattern, ...]:
+def modules(names: Iterable[object], group: TensorGroup) -> tuple[Pattern, ...]:
     """Patterns for what is in one of these modules, as far as the group may have such tensors.
 
     A name is that of a module from the top, or from any module down: ``lm_head``, ``mlp.gate``,
@@ -144,6 +145,8 @@ def modules(names: Iterable[str], group: TensorGroup) -> tuple[Pattern, ...]:
     """
     found: list[Pattern] = []
     for name in names:
+        if not isinstance(name, str):
+            continue
         if name.startswith("re:"):
             found += map(pattern, _of_regex(name.removeprefix("re:")))
             continue
@@ -172,5 +175,6 @@ def _of_regex(text: str) -> tuple[str, ...]:
         found = [one.replace(group[0], way, 1) for one in found for way in group[1].split("|")]
     if not all(_PLAIN_REGEX.fullmatch(one) and len(one) < _LONGEST - 2 for one in found):
         return ()
-    patterns = (re.sub(r"\*+", "*", one.replace("\0", ".") + ending) for one in found)
+    plain = (one.replace("\0", ".").replace(_ANY, "*") + ending for one in found)
+    patterns = (re.sub(r"\*+", "*", one) for one in plain)
     return tuple(one for one in patterns if one.count("*") <= _MOST_STARS)
