@@ -31,6 +31,8 @@ from paramcalc.units import short_bytes
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from paramcalc.core.recipe import Recipe
+
 LEFT_OUT = ("activations while a prompt is read", "padding and rounding of the engine")
 
 
@@ -123,7 +125,8 @@ def memory(
         )
     trace = Trace(on=explain)
     found = stored(model, precision, trace)
-    doubts = precision.doubts(model)
+    recipe = precision.recipe
+    doubts = recipe.doubts(model) if recipe else ()
     low, high = (int(found.bytes) * end // 100 for end in DOUBTFUL) if doubts else (None, None)
     beside = beside_weights(model, found.bytes, workload, trace)
     own = Part(WEIGHTS, found.bytes, low, high, precision.source)
@@ -138,15 +141,16 @@ def memory(
         tuple(trace.steps),
         found.shares,
         found.kept / counts.total if counts.total else 0.0,
-        (*doubts, *precision.remarks(model), *(_costly(model, precision) if explain else ())),
-        precision.file_size(model) if with_file else None,
+        (*doubts, *_remarks(model, recipe, explain=explain)) if recipe else (),
+        recipe.file_size(model) if recipe and with_file else None,
     )
 
 
-def _costly(model: Model, precision: Precision) -> Iterator[str]:
-    """Which tensors take most above the nominal bits, in words."""
-    bits = precision.nominal_bits
-    found = dearest(model, precision, bits) if bits and model.is_counted else []
+def _remarks(model: Model, recipe: Recipe, *, explain: bool) -> Iterator[str]:
+    """What is to be said of the recipe; explained, also which tensors take most bits."""
+    yield from recipe.remarks(model)
+    bits = recipe.nominal_bits if explain and model.is_counted else None
+    found = dearest(model, recipe, bits) if bits else []
     if found:
         listed = (f"{one.name} in {one.format} (+{short_bytes(one.bytes)})" for one in found)
         yield f"above the nominal {float(bits or 0):g} bits: {', '.join(listed)}"

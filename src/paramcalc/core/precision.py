@@ -10,10 +10,7 @@ from paramcalc.core.functions import ceil_div
 from paramcalc.core.trace import call
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from paramcalc.core.model import Model, TensorGroup
-    from paramcalc.core.weights import FileSize
 
 INTEGER_BYTES: Mapping[str, int] = {"int64": 8, "int32": 4, "int16": 2, "int8": 1, "bool": 1}
 """Tensors that keep a type of their own whatever the model's precision."""
@@ -73,20 +70,9 @@ class Format(NamedTuple):
             size = INTEGER_BYTES.get(group.dtype or "")
             yield group, Format(group.dtype or "", 1, size) if size else self
 
-    def remarks(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        """A format is for all tensors alike: nothing is left to doubt."""
-        return ()
-
     @property
-    def nominal_bits(self) -> Fraction | None:
-        """Every tensor takes just these: nothing costs more."""
-        return None
-
-    def file_size(self, model: Model) -> FileSize | None:  # noqa: ARG002
-        """Not known: a format is no kind of file."""
+    def recipe(self) -> None:
+        """A format is none: it is for all tensors alike."""
         return None
 
     @property

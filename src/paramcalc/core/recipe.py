@@ -56,6 +56,11 @@ class Recipe(NamedTuple):
             return
         yield from Assignment(self, model).all()
 
+    @property
+    def recipe(self) -> Recipe:
+        """Itself."""
+        return self
+
     def _like(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Of a model of which only the size is known: as many bits as in its stand-in."""
         other = model.stand_in

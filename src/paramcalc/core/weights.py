@@ -13,6 +13,8 @@ from paramcalc.core.trace import Trace
 if TYPE_CHECKING:
     from fractions import Fraction
 
+    from paramcalc.core.recipe import Recipe
+
 
 class Precision(Protocol):
     """What weights are stored in: a `Format` for all of them, or a recipe."""
@@ -29,18 +31,9 @@ class Precision(Protocol):
         A recipe may name, cut and pack tensors otherwise than the model; then its own come out.
         """
 
-    def remarks(self, model: Model) -> tuple[str, ...]:
-        """What is to be said about it."""
-
-    def doubts(self, model: Model) -> tuple[str, ...]:
-        """Why the bytes of this model are an estimate; nothing if they are exact."""
-
     @property
-    def nominal_bits(self) -> Fraction | None:
-        """What its name promises for each parameter; None if nothing."""
-
-    def file_size(self, model: Model) -> FileSize | None:
-        """How large the file is that it makes, where that is known."""
+    def recipe(self) -> Recipe | None:
+        """What more can be asked where tensors get formats of their own."""
 
 
 class AsStored(NamedTuple):
@@ -55,17 +48,8 @@ class AsStored(NamedTuple):
             numel, size = int(group.tensor_numel), int(group.stored_bytes or 0)
             yield group, Format(group.stored_type or "", numel or 1, size)
 
-    def remarks(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
     @property
-    def nominal_bits(self) -> Fraction | None:
-        return None
-
-    def file_size(self, model: Model) -> FileSize | None:  # noqa: ARG002
+    def recipe(self) -> None:
         return None
 
 
