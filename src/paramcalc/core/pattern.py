@@ -84,7 +84,7 @@ def pattern(text: str) -> Pattern:
     is_plain = not ("?" in text or "[" in text or ("-" in text and _RANGE.search(text)))
     if not is_plain:
         _regex(text)
-    has_numbers = not is_plain or any(part.isdecimal() for part in text.split("."))
+    has_numbers = not is_plain or any(map(str.isdecimal, re.split(r"[.*]", text)))
     return Pattern(text, tuple(text.split("*")) if is_plain else (), has_numbers)
 
 
