@@ -83,7 +83,7 @@ def _chain(name: str, card: Cards, find: Find) -> tuple[list[Cards], Problem | N
         other = find(following) if isinstance(following, str) else None
         if not isinstance(other, Mapping) or following.startswith("_"):
             message = f"no entry named `{shorten(str(following))}` to be like"
-            return links, Problem(message, did_you_mean(following, CONVERSIONS.names()), path)
+            return links, Problem(message, did_you_mean(str(following), CONVERSIONS.names()), path)
         links.append(other)
         seen.append(following)
     if name != schemas.EVERY and isinstance(every := find(schemas.EVERY), Mapping):

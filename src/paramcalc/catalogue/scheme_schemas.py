@@ -19,40 +19,40 @@ class Parameter(Strict):
 
     default: Any = None
     """Its value where nothing sets it."""
-    choices: Annotated[list[Any], Field(min_length=1)] | None = None
+    choices: Annotated[list[Any], Field(min_length=1)] = Field(default=None)
     """The values that it may have."""
-    between: Annotated[list[int | float], Field(min_length=2, max_length=2)] | None = None
+    between: Annotated[list[int | float], Field(min_length=2, max_length=2)] = Field(default=None)
     """It lies between these two."""
-    form: Text | None = None
+    form: Text = Field(default=None)
     """How it is written in a name, `{}` for its value."""
 
 
 class Rule(Strict):
     """How the tensors that it fits are stored; or, with `use`, the rules of a section."""
 
-    use: Text | None = None
+    use: Text = Field(default=None)
     """A section whose rules stand here."""
-    listed: Text | None = None
+    listed: Text = Field(default=None)
     """A parameter that holds names of modules."""
-    names: Texts | None = None
+    names: Texts = Field(default=None)
     """Patterns of names."""
-    besides: Texts | None = None
+    besides: Texts = Field(default=None)
     """Patterns of names that it is not for."""
-    kinds: Texts | None = None
+    kinds: Texts = Field(default=None)
     """Kinds of layers."""
     if_: Expression = Field(default=True, alias="if")
     """This holds too."""
-    category: Text | None = None
+    category: Text = Field(default=None)
     """What a mix calls these tensors."""
     let: dict[Text, Expression] = Field(default_factory=dict)
     """Names for the expressions of the rule."""
-    as_: Choices | None = Field(default=None, alias="as")
+    as_: Choices = Field(default=None, alias="as")
     """A format, or several of the form ``FORMAT if EXPR``."""
-    then: Choices | None = None
+    then: Choices = Field(default=None)
     """The same, once a format is `chosen`."""
-    of: str | None = None
+    of: str = Field(default=None)
     """The ending that those of `stores` take the place of."""
-    stores: Annotated[dict[str, Choices], Field(min_length=1)] | None = None
+    stores: Annotated[dict[str, Choices], Field(min_length=1)] = Field(default=None)
     """Endings of names to ``FORMAT [SIZE, …]``."""
 
 
@@ -78,9 +78,9 @@ class FileLayout(Strict):
 class OfModules(Strict):
     """Where a configuration has parameters of single modules."""
 
-    at: Text | None = None
+    at: Text = Field(default=None)
     """A key of the section."""
-    names: Text | None = None
+    names: Text = Field(default=None)
     """The key that lists names, where they are no keys."""
     fields: dict[Text, Text]
     """Parameters to paths."""
@@ -91,28 +91,28 @@ class OfModules(Strict):
 class OfConfiguration(Strict):
     """Which section of a config.json means the scheme."""
 
-    methods: Texts | None = None
+    methods: Texts = Field(default=None)
     """Values of its `quant_method`."""
-    section: Text | None = None
+    section: Text = Field(default=None)
     """The section that only this scheme has."""
     fields: dict[Text, Text]
     """Names for values of the section."""
     if_: Expression = Field(default=True, alias="if")
     """It is this scheme only if this holds."""
-    with_: dict[Text, Expression] | None = Field(default=None, alias="with")
+    with_: dict[Text, Expression] = Field(default=None, alias="with")
     """Parameters to expressions over these values."""
-    modules: OfModules | None = None
+    modules: OfModules = Field(default=None)
     """Parameters of single modules."""
 
 
 class Scheme(Strict):
     """How a quantizer stores the tensors of a model."""
 
-    name: Text | None = None
+    name: Text = Field(default=None)
     """What a recipe of the scheme is called; `{…}` are parameters."""
     aliases: list[Text] = Field(default_factory=list)
     """Other names of it."""
-    description: Text | None = None
+    description: Text = Field(default=None)
     """One line."""
     parameters: dict[Text, Parameter] = Field(default_factory=dict)
     """What may be set."""
@@ -134,13 +134,13 @@ class Scheme(Strict):
     """Names for keys of the model's configuration."""
     fallback: dict[Text, Text | None] = Field(default_factory=dict)
     """The next format where rows are no whole number of blocks."""
-    file: FileLayout | None = None
+    file: FileLayout = Field(default=None)
     """What a file needs besides its tensors."""
-    configuration: OfConfiguration | None = None
+    configuration: OfConfiguration = Field(default=None)
     """Which section of a config.json means it."""
-    left: Text | None = None
+    left: Text = Field(default=None)
     """What stays as it is, in words."""
-    native: Text | None = None
+    native: Text = Field(default=None)
     """Hardware that computes with it."""
     source: Text
     """Where the layout is defined."""
@@ -160,9 +160,9 @@ Targets = Text | Annotated[dict[Text, Sizes], Field(min_length=1)] | None
 class Conversion(Strict):
     """What llama.cpp's converter makes of the tensors of an architecture."""
 
-    gguf: Text | None = None
+    gguf: Text = Field(default=None)
     """Its `general.architecture`."""
-    like: Text | None = None
+    like: Text = Field(default=None)
     """Another entry, with which it begins."""
     names: dict[Text, Targets] = Field(default_factory=dict)
     """Names of modules or tensors to those in the file."""
@@ -174,7 +174,7 @@ class Conversion(Strict):
     """So many layers are written."""
     dropped: list[Text] = Field(default_factory=list)
     """Patterns of names of tensors that are not written."""
-    inside: Text | None = None
+    inside: Text = Field(default=None)
     """The field that holds the configuration of the part that is converted."""
     let: dict[Text, Expression] = Field(default_factory=dict)
     """Names for expressions."""
@@ -201,7 +201,7 @@ class EveryConversion(Strict):
     """Names for expressions."""
     facts: dict[Text, Expression]
     """Names for what the metadata say."""
-    source: Text | None = None
+    source: Text = Field(default=None)
     """Where it comes from."""
 
 
