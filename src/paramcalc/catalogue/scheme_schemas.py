@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 from paramcalc.catalogue.precision_schemas import Choices
 from paramcalc.catalogue.schemas import Count, Expression, Strict, Text
 
+ABSENT: Any = None
+"""The default of keys that may be left out, but not be null."""
 Texts = Annotated[list[Text], Field(min_length=1)]
 Bytes = Annotated[int, Field(ge=0)]
 Range = Annotated[list[Bytes], Field(min_length=3, max_length=3)]
@@ -19,40 +21,40 @@ class Parameter(Strict):
 
     default: Any = None
     """Its value where nothing sets it."""
-    choices: Annotated[list[Any], Field(min_length=1)] = Field(default=None)
+    choices: Annotated[list[Any], Field(min_length=1)] = Field(default=ABSENT)
     """The values that it may have."""
-    between: Annotated[list[int | float], Field(min_length=2, max_length=2)] = Field(default=None)
+    between: Annotated[list[int | float], Field(min_length=2, max_length=2)] = Field(default=ABSENT)
     """It lies between these two."""
-    form: Text = Field(default=None)
+    form: Text = Field(default=ABSENT)
     """How it is written in a name, `{}` for its value."""
 
 
 class Rule(Strict):
     """How the tensors that it fits are stored; or, with `use`, the rules of a section."""
 
-    use: Text = Field(default=None)
+    use: Text = Field(default=ABSENT)
     """A section whose rules stand here."""
-    listed: Text = Field(default=None)
+    listed: Text = Field(default=ABSENT)
     """A parameter that holds names of modules."""
-    names: Texts = Field(default=None)
+    names: Texts = Field(default=ABSENT)
     """Patterns of names."""
-    besides: Texts = Field(default=None)
+    besides: Texts = Field(default=ABSENT)
     """Patterns of names that it is not for."""
-    kinds: Texts = Field(default=None)
+    kinds: Texts = Field(default=ABSENT)
     """Kinds of layers."""
     if_: Expression = Field(default=True, alias="if")
     """This holds too."""
-    category: Text = Field(default=None)
+    category: Text = Field(default=ABSENT)
     """What a mix calls these tensors."""
     let: dict[Text, Expression] = Field(default_factory=dict)
     """Names for the expressions of the rule."""
-    as_: Choices = Field(default=None, alias="as")
+    as_: Choices = Field(default=ABSENT, alias="as")
     """A format, or several of the form ``FORMAT if EXPR``."""
-    then: Choices = Field(default=None)
+    then: Choices = Field(default=ABSENT)
     """The same, once a format is `chosen`."""
-    of: str = Field(default=None)
+    of: str = Field(default=ABSENT)
     """The ending that those of `stores` take the place of."""
-    stores: Annotated[dict[str, Choices], Field(min_length=1)] = Field(default=None)
+    stores: Annotated[dict[str, Choices], Field(min_length=1)] = Field(default=ABSENT)
     """Endings of names to ``FORMAT [SIZE, …]``."""
 
 
@@ -78,9 +80,9 @@ class FileLayout(Strict):
 class OfModules(Strict):
     """Where a configuration has parameters of single modules."""
 
-    at: Text = Field(default=None)
+    at: Text = Field(default=ABSENT)
     """A key of the section."""
-    names: Text = Field(default=None)
+    names: Text = Field(default=ABSENT)
     """The key that lists names, where they are no keys."""
     fields: dict[Text, Text]
     """Parameters to paths."""
@@ -91,28 +93,28 @@ class OfModules(Strict):
 class OfConfiguration(Strict):
     """Which section of a config.json means the scheme."""
 
-    methods: Texts = Field(default=None)
+    methods: Texts = Field(default=ABSENT)
     """Values of its `quant_method`."""
-    section: Text = Field(default=None)
+    section: Text = Field(default=ABSENT)
     """The section that only this scheme has."""
     fields: dict[Text, Text]
     """Names for values of the section."""
     if_: Expression = Field(default=True, alias="if")
     """It is this scheme only if this holds."""
-    with_: dict[Text, Expression] = Field(default=None, alias="with")
+    with_: dict[Text, Expression] = Field(default=ABSENT, alias="with")
     """Parameters to expressions over these values."""
-    modules: OfModules = Field(default=None)
+    modules: OfModules = Field(default=ABSENT)
     """Parameters of single modules."""
 
 
 class Scheme(Strict):
     """How a quantizer stores the tensors of a model."""
 
-    name: Text = Field(default=None)
+    name: Text = Field(default=ABSENT)
     """What a recipe of the scheme is called; `{…}` are parameters."""
     aliases: list[Text] = Field(default_factory=list)
     """Other names of it."""
-    description: Text = Field(default=None)
+    description: Text = Field(default=ABSENT)
     """One line."""
     parameters: dict[Text, Parameter] = Field(default_factory=dict)
     """What may be set."""
@@ -134,13 +136,13 @@ class Scheme(Strict):
     """Names for keys of the model's configuration."""
     fallback: dict[Text, Text | None] = Field(default_factory=dict)
     """The next format where rows are no whole number of blocks."""
-    file: FileLayout = Field(default=None)
+    file: FileLayout = Field(default=ABSENT)
     """What a file needs besides its tensors."""
-    configuration: OfConfiguration = Field(default=None)
+    configuration: OfConfiguration = Field(default=ABSENT)
     """Which section of a config.json means it."""
-    left: Text = Field(default=None)
+    left: Text = Field(default=ABSENT)
     """What stays as it is, in words."""
-    native: Text = Field(default=None)
+    native: Text = Field(default=ABSENT)
     """Hardware that computes with it."""
     source: Text
     """Where the layout is defined."""
@@ -160,9 +162,9 @@ Targets = Text | Annotated[dict[Text, Sizes], Field(min_length=1)] | None
 class Conversion(Strict):
     """What llama.cpp's converter makes of the tensors of an architecture."""
 
-    gguf: Text = Field(default=None)
+    gguf: Text = Field(default=ABSENT)
     """Its `general.architecture`."""
-    like: Text = Field(default=None)
+    like: Text = Field(default=ABSENT)
     """Another entry, with which it begins."""
     names: dict[Text, Targets] = Field(default_factory=dict)
     """Names of modules or tensors to those in the file."""
@@ -174,7 +176,7 @@ class Conversion(Strict):
     """So many layers are written."""
     dropped: list[Text] = Field(default_factory=list)
     """Patterns of names of tensors that are not written."""
-    inside: Text = Field(default=None)
+    inside: Text = Field(default=ABSENT)
     """The field that holds the configuration of the part that is converted."""
     let: dict[Text, Expression] = Field(default_factory=dict)
     """Names for expressions."""
@@ -201,7 +203,7 @@ class EveryConversion(Strict):
     """Names for expressions."""
     facts: dict[Text, Expression]
     """Names for what the metadata say."""
-    source: Text = Field(default=None)
+    source: Text = Field(default=ABSENT)
     """Where it comes from."""
 
 
