@@ -83,7 +83,9 @@ def pattern(text: str) -> Pattern:
             f"at most {_LONGEST} characters and {_MOST_STARS} stars, such as `*.mlp.*`",
         )
     is_plain = not ("?" in text or "[" in text or ("-" in text and _RANGE.search(text)))
-    has_numbers = not is_plain or any(part.isdecimal() for part in text.split("."))
+    if not is_plain:
+        _regex(text)
+    has_numbers = not is_plain or any(map(str.isdecimal, re.split(r"[.*]", text)))
     return Pattern(text, tuple(text.split("*")) if is_plain else (), has_numbers)
 
 
@@ -97,7 +99,13 @@ def _regex(text: str) -> _Regex:
     body = pieces[0]
     for position, piece in enumerate(pieces[1:]):
         body += f"(?P<n{position}>[0-9]{{1,9}}){piece}"
-    return _Regex(re.compile(body), ranges)
+    try:
+        return _Regex(re.compile(body), ranges)
+    except re.error:
+        raise ParamcalcError(
+            f"`{shorten(text)}` is no pattern of names",
+            "a range such as `0-7` is a whole part of a name",
+        ) from None
 
 
 def divided(group: TensorGroup, patterns: Sequence[Pattern]) -> Iterator[tuple[TensorGroup, bool]]:
