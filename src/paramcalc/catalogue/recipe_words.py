@@ -8,6 +8,9 @@ from typing import Any
 
 from paramcalc.errors import ParamcalcError, shorten
 
+_MOST = 10**6
+"""Larger than any number of bits or of weights that share a scale."""
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 _NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,3})?")
 
 
@@ -58,6 +61,30 @@ def _value(parameter: Mapping[str, Any], word: str) -> int | float | bool | str 
     if f"{before}{number}{after}" != word.lower() or not _NUMBER.fullmatch(number):
         return None
     return float(number) if "." in number else int(number)
+
+
+def check_section(
+    values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """What a configuration sets is of the kind of the parameter's default, and no absurd number."""
+    for key, value in values.items():
+        default = parameters.get(key, {}).get("default")
+        if (kind := _KINDS.get(type(default))) is None:
+            continue
+        whole_for_float = isinstance(default, float) and type(value) is int
+        if type(value) is not type(default) and not whole_for_float:
+            raise ParamcalcError(f"`{key}` must be {kind}, found {shorten(repr(value))}")
+        low, high = _limits(parameters[key])
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            found = shorten(str(value))
+            raise ParamcalcError(f"`{key}` must lie between {low} and {high}, found {found}")
+
+
+def _limits(parameter: Mapping[str, Any]) -> tuple[float, float]:
+    """Of its choices the outer ones: a file may hold what nobody can ask for by a name."""
+    choices = [one for one in parameter.get("choices", ()) if not isinstance(one, str)]
+    low, high = parameter.get("between") or (-1, _MOST)
+    return (min(choices), max(choices)) if choices else (low, high)
 
 
 def spelled(template: str, values: Mapping[str, Any]) -> str:

@@ -135,15 +135,17 @@ def tidy(numbers: Sequence[int]) -> range | tuple[int, ...]:
     return whole if len(whole) == len(numbers) else tuple(numbers)
 
 
-def modules(names: Iterable[str], group: TensorGroup) -> tuple[Pattern, ...]:
+def modules(names: Iterable[object], group: TensorGroup) -> tuple[Pattern, ...]:
     """Patterns for what is in one of these modules, as far as the group may have such tensors.
 
     A name is that of a module from the top, or from any module down: ``lm_head``, ``mlp.gate``,
     ``model.layers.3.self_attn``; or ``re:`` and a regular expression of dots, stars, letters and
-    alternatives, which fits modules from the top.
+    alternatives, which fits modules from the top. What is no text names nothing.
     """
     found: list[Pattern] = []
     for name in names:
+        if not isinstance(name, str):
+            continue
         if name.startswith("re:"):
             found += map(pattern, _of_regex(name.removeprefix("re:")))
             continue
