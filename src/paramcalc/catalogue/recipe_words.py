@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from paramcalc.errors import ParamcalcError, shorten
@@ -18,7 +18,7 @@ def given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str,
     """The parameters that the words of a name set: ``4bit``, ``g32``, ``imatrix``."""
     values: dict[str, Any] = {}
     forms = {key: one for key, one in card.get("parameters", {}).items() if one.get("form")}
-    for word in words:
+    for word in _joined(words):
         found = ((key, _value(one, word)) for key, one in forms.items())
         key, value = next((pair for pair in found if pair[1] is not None), (None, None))
         if key is None:
@@ -28,6 +28,23 @@ def given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str,
         _check_value(name, key, value, forms[key])
         values[key] = value
     return values
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """The words with those put together again that a minus has cut: ``g``, ``1`` is ``g-1``."""
+    before = ""
+    for word in words:
+        if before and word.isdecimal():
+            yield f"{before}-{word}"
+            before = ""
+            continue
+        if before:
+            yield before
+        before = word if word.isalpha() else ""
+        if not before:
+            yield word
+    if before:
+        yield before
 
 
 def _form_text(parameter: Mapping[str, Any]) -> str:
@@ -63,9 +80,7 @@ def _value(parameter: Mapping[str, Any], word: str) -> int | float | bool | str 
     return float(number) if "." in number else int(number)
 
 
-def check_section(
-    values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]
-) -> None:
+def check_section(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]) -> None:
     """What a configuration sets is of the kind of the parameter's default, and no absurd number."""
     for key, value in values.items():
         default = parameters.get(key, {}).get("default")
