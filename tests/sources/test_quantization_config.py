@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 import paramcalc
 from paramcalc import ParamcalcError, api
+from tests.cli.runner import run
 
 LLAMA = {
     "model_type": "llama",
@@ -52,6 +54,18 @@ def test_a_wrong_value(section: dict[str, Any], error: str) -> None:
     with pytest.raises(ParamcalcError, match=error.replace("[", r"\[")) as caught:
         rows(section)
     assert "--> quantization_config" in str(caught.value)
+
+
+@pytest.mark.parametrize("section", [{"quant_method": "foo"}, {}, {"quant_method": ["gptq"]}])
+def test_a_method_that_nobody_knows(section: dict[str, Any]) -> None:
+    """The rows are there, and the answer says that the model's own files are none of them."""
+    config = json.dumps({**LLAMA, "quantization_config": section})
+    for command in ("memory -", "fit - --gpu 24gb"):
+        result = run(command.split(), text=config)
+        assert result.code == 0
+        assert "quantization_config" in result.stdout
+    known = json.dumps({**LLAMA, "quantization_config": {"quant_method": "gptq", "bits": 4}})
+    assert "quantization_config" not in run(["memory", "-"], text=known).stdout
 
 
 @pytest.mark.parametrize("names", [[1, None, {}, "lm_head"], "lm_head", 7, None])
