@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -127,3 +128,12 @@ def test_a_scale_for_each_row() -> None:
     kept = 2 * (2 * 1024 * 256 + 5 * 256)
     found = paramcalc.memory(LLAMA, precision="w4a16-g-1").weights_bytes
     assert found == weights + 2 * rows_of_matrices + shapes + kept
+
+
+def test_a_pattern_of_a_mix_that_is_for_no_tensor(tmp_path: Path) -> None:
+    text = '"*.mpl.*": q8_0\n"*.mlp.*": q4_k\n"*": bf16\n'
+    (tmp_path / "mine.yaml").write_text(text, encoding="utf-8")
+    found = run(["memory", "-", "-p", "mine.yaml"], text=json.dumps(LLAMA), folder=tmp_path)
+    assert found.code == 0
+    assert "no tensor is left for `*.mpl.*`" in found.stdout
+    assert "`*.mlp.*`" not in found.stdout

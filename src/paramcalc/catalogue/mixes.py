@@ -39,7 +39,8 @@ def mix(
         except ParamcalcError as error:
             raise error.at((*path, str(key))) from None
     rest = str(tree.get("*", DEFAULT))
-    return Recipe(name, Scheme(name, tuple(rules)), rest, source=source, find_format=find_format)
+    scheme = Scheme(name, tuple(rules))
+    return Recipe(name, scheme, rest, source=source, find_format=find_format, is_own=True)
 
 
 def _formats(value: Any) -> str | list[str]:
