@@ -137,3 +137,15 @@ def test_a_pattern_of_a_mix_that_is_for_no_tensor(tmp_path: Path) -> None:
     assert found.code == 0
     assert "no tensor is left for `*.mpl.*`" in found.stdout
     assert "`*.mlp.*`" not in found.stdout
+
+
+@pytest.mark.parametrize(
+    ("section", "first"),
+    [
+        ({"load_in_8bit": True}, "bitsandbytes-8bit"),
+        ({"load_in_8bit": False, "load_in_4bit": True}, "bitsandbytes-4bit"),
+    ],
+)
+def test_a_section_of_the_first_versions(section: dict[str, Any], first: str) -> None:
+    # transformers 5.23.0, quantizers/auto.py, from_dict: these keys alone mean bitsandbytes.
+    assert rows(section)[0] == first
