@@ -100,6 +100,7 @@ OPTIONS = [
     ("fit 70b -g 24gb --batch 9999999999999999", "above zero, found", ""),
     ("compare 7b", "compare takes 2 to 6 models, found 1", ""),
     ("compare 1b 2b 3b 4b 5b 6b 7b", "found 7", ""),
+    ("count 7b --lora 8 --spec", "`--spec` is of a model, not of an adapter", "leave `--lora`"),
     ("list nothing", "no list named `nothing`", "models, precisions, gpus"),
     ("schema nope", "no document named `nope`", ""),
     ("completion tcsh", "no shell named `tcsh`", "did you mean `zsh`?"),

@@ -40,8 +40,8 @@ def mix(
                 raise ParamcalcError(f"`{MIX}` cannot stand in a mix", "the name of a format")
         except ParamcalcError as error:
             raise error.at((*path, str(key))) from None
-    found = Scheme(name, tuple(rules))
-    return Recipe(name, found, _rest(tree.get("*")), source=source, find_format=find_format)
+    scheme, rest = Scheme(name, tuple(rules)), _rest(tree.get("*"))
+    return Recipe(name, scheme, rest, source=source, find_format=find_format, is_own=True)
 
 
 def _rest(value: Any) -> str:

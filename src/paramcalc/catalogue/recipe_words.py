@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from paramcalc.errors import ParamcalcError, shorten
 
+_MOST = 10**6
+"""Larger than any number of bits or of weights that share a scale."""
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}
 _NUMBER = re.compile(r"-?[0-9]{1,6}(?:\.[0-9]{1,3})?")
 
 
@@ -15,7 +18,7 @@ def given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str,
     """The parameters that the words of a name set: ``4bit``, ``g32``, ``imatrix``."""
     values: dict[str, Any] = {}
     forms = {key: one for key, one in card.get("parameters", {}).items() if one.get("form")}
-    for word in words:
+    for word in _joined(words):
         found = ((key, _value(one, word)) for key, one in forms.items())
         key, value = next((pair for pair in found if pair[1] is not None), (None, None))
         if key is None:
@@ -25,6 +28,23 @@ def given(card: Mapping[str, Any], words: Sequence[str], name: str) -> dict[str,
         _check_value(name, key, value, forms[key])
         values[key] = value
     return values
+
+
+def _joined(words: Sequence[str]) -> Iterator[str]:
+    """The words with those put together again that a minus has cut: ``g``, ``1`` is ``g-1``."""
+    before = ""
+    for word in words:
+        if before and word.isdecimal():
+            yield f"{before}-{word}"
+            before = ""
+            continue
+        if before:
+            yield before
+        before = word if word.isalpha() else ""
+        if not before:
+            yield word
+    if before:
+        yield before
 
 
 def _form_text(parameter: Mapping[str, Any]) -> str:
@@ -58,6 +78,28 @@ def _value(parameter: Mapping[str, Any], word: str) -> int | float | bool | str 
     if f"{before}{number}{after}" != word.lower() or not _NUMBER.fullmatch(number):
         return None
     return float(number) if "." in number else int(number)
+
+
+def check_section(values: Mapping[str, Any], parameters: Mapping[str, Mapping[str, Any]]) -> None:
+    """What a configuration sets is of the kind of the parameter's default, and no absurd number."""
+    for key, value in values.items():
+        default = parameters.get(key, {}).get("default")
+        if (kind := _KINDS.get(type(default))) is None:
+            continue
+        whole_for_float = isinstance(default, float) and type(value) is int
+        if type(value) is not type(default) and not whole_for_float:
+            raise ParamcalcError(f"`{key}` must be {kind}, found {shorten(repr(value))}")
+        low, high = _limits(parameters[key])
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            found = shorten(str(value))
+            raise ParamcalcError(f"`{key}` must lie between {low} and {high}, found {found}")
+
+
+def _limits(parameter: Mapping[str, Any]) -> tuple[float, float]:
+    """Of its choices the outer ones: a file may hold what nobody can ask for by a name."""
+    choices = [one for one in parameter.get("choices", ()) if not isinstance(one, str)]
+    low, high = parameter.get("between") or (-1, _MOST)
+    return (min(choices), max(choices)) if choices else (low, high)
 
 
 def spelled(template: str, values: Mapping[str, Any]) -> str:

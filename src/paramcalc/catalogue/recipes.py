@@ -10,13 +10,14 @@ from typing import Any
 
 from paramcalc.catalogue.conversions import conversion
 from paramcalc.catalogue.quantization import (
+    SECTION,
     dtype_of,
     method_of,
     of_modules,
     section_of,
     values_at,
 )
-from paramcalc.catalogue.recipe_words import given, spelled
+from paramcalc.catalogue.recipe_words import check_section, given, spelled
 from paramcalc.catalogue.table import Entry, Table
 from paramcalc.core.assignment import ALL, MIX, MODEL_NAMES, OWN, TENSOR_NAMES
 from paramcalc.core.expression import Expression, parse, stated
@@ -168,11 +169,16 @@ def published(configuration: Mapping[str, Any], find_format: FindFormat) -> Reci
         if section is None or not (own or method_of(section) in rule.get("methods", ())):
             continue
         values = values_at(rule["fields"], section, configuration)
-        if stated(rule.get("if", True)).holds(values):
-            special = of_modules(rule["modules"], section) if "modules" in rule else ()
-            return _of_section(entry, rule, values, find_format)._replace(
-                special=special, rest=_rest(configuration, find_format) or entry.card["rest"]
-            )
+        try:
+            if stated(rule.get("if", True)).holds(values):
+                special = of_modules(rule["modules"], section) if "modules" in rule else ()
+                for _, of_module in special:
+                    check_section(of_module, entry.card.get("parameters", {}))
+                return _of_section(entry, rule, values, find_format)._replace(
+                    special=special, rest=_rest(configuration, find_format) or entry.card["rest"]
+                )
+        except ParamcalcError as error:
+            raise error.at((rule.get("section", SECTION),)) from None
     return None
 
 
@@ -183,6 +189,7 @@ def _of_section(
     texts = rule.get("with") or {name: name for name in rule["fields"]}
     found = {name: _from(text, values) for name, text in texts.items()}
     given = {name: value for name, value in found.items() if value is not None}
+    check_section(given, entry.card.get("parameters", {}))
     made = _set(scheme(entry.name), entry.name, {}, find_format, given)
     return made._replace(name=spelled(str(entry.card.get("name", entry.name)), made.values))
 

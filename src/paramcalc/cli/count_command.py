@@ -55,6 +55,10 @@ def run(
     if spec:
         only_yaml("--spec", form)
     wanted = _adapter(lora, targets, dora=dora, save_modules=save_modules)
+    if spec and wanted:
+        from paramcalc.errors import ParamcalcError
+
+        raise ParamcalcError("`--spec` is of a model, not of an adapter", "leave `--lora` out")
     if expand and by == "module":
         by = "layer"
 

@@ -20,6 +20,8 @@ from paramcalc.errors import ParamcalcError, shorten
 if TYPE_CHECKING:
     from paramcalc.core.recipe import Recipe
 
+MOST_LAYERS = 20_000
+"""Far more than any network has; a configuration may state any number."""
 OWN = "own"
 """Stands for the format that a tensor has without the recipe."""
 MIX, ALL = "mix", "all"
@@ -52,6 +54,8 @@ class Assignment:
         find = self.recipe.find_conversion
         if not self.recipe.scheme.converts or find is None:
             return Converted(self.model.groups, {})
+        for group in self.model.groups:
+            self.check_layers(group)
         return convert(self.model, find(self.model.architecture))
 
     @cached_property
@@ -148,8 +152,7 @@ class Assignment:
         names = rule.names
         if rule.listed:
             listed = self.recipe.values.get(rule.listed)
-            listed = [listed] if isinstance(listed, str) else listed
-            names = modules(listed if isinstance(listed, list) else (), group)
+            names = modules(listed if isinstance(listed, list) else [listed], group)
         for one, fits in divided(group, names) if names or rule.listed else [(group, True)]:
             if not fits or not rule.besides:
                 yield one, fits
@@ -178,12 +181,23 @@ class Assignment:
         if not group.indices or not self.depends_on_place(rule, choices):
             yield group, self.choose(group, rule, choices, names)
             return
+        self.check_layers(group)
         found: dict[Format, list[int]] = {}
         for number, index in enumerate(group.indices[0]):
             names |= self.place(group, rule, number)
             found.setdefault(self.choose(group, rule, choices, names), []).append(index)
         for form, indices in found.items():
             yield part(group, (tidy(indices), *group.indices[1:])), form
+
+    def check_layers(self, group: TensorGroup) -> None:
+        """Layers that are looked at one by one are not too many."""
+        most = max(map(len, group.indices), default=0)
+        if most > MOST_LAYERS:
+            raise ParamcalcError(
+                f"{self.recipe.name} looks at each layer, and {most:,} are more than "
+                f"{MOST_LAYERS:,}",
+                "take a format that is the same for all, such as `bf16` or `int4`",
+            )
 
     def choices(self, rule: Rule) -> Iterator[Choice]:
         """The rule's choices, the recipe's own before or among them."""

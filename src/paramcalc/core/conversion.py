@@ -7,6 +7,7 @@ calls everything otherwise. What becomes of which tensor is data; here is what t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
 
@@ -141,7 +142,7 @@ class _Converter:
         group = written
         before, layer, rest = self.place(self.renamed(group.template))
         targets, leaf = self.targets(rest)
-        if targets is None and "{}" in rest:
+        if targets is None and "{}" in rest and self.has_numbered(rest):
             yield from self.numbered(group, rest)
         elif targets is None:
             if group.trained:
@@ -151,6 +152,18 @@ class _Converter:
             for target in targets:
                 if self.holds(target, group.shape, before):
                     yield self.one(group, target, f"{before}{layer}", leaf)
+
+    @cached_property
+    def unnumbered(self) -> frozenset[str]:
+        """The names that rules are for, with a place in them for each number."""
+        names = list(map(_unnumbered, self.rules.names))
+        layers = map(_unnumbered, self.rules.layers)
+        return frozenset([*names, *(f"{layer}.{{}}.{name}" for layer in layers for name in names)])
+
+    def has_numbered(self, rest: str) -> bool:
+        """Some number may make a name of it that has a rule; without, each would be looked up."""
+        name = _unnumbered(rest)
+        return name in self.unnumbered or name.rpartition(".")[0] in self.unnumbered
 
     def numbered(self, group: TensorGroup, rest: str) -> Iterator[TensorGroup]:
         """Tensors with a rule for each number in their names: `layer.0.norm`, `layer.1.norm`."""
@@ -230,6 +243,10 @@ class _Converter:
             if target.name not in present and self.holds(target, ()):
                 shape = self.shape((), target)
                 yield TensorGroup(target.name, (), shape, "Buffer", 1, 0, trained=False)
+
+
+def _unnumbered(name: str) -> str:
+    return ".".join("{}" if part.isdecimal() else part for part in name.split("."))
 
 
 def _size(value: Any, target: Target) -> int:

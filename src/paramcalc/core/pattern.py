@@ -149,7 +149,7 @@ def modules(names: Iterable[object], group: TensorGroup) -> tuple[Pattern, ...]:
 
     A name is that of a module from the top, or from any module down: ``lm_head``, ``mlp.gate``,
     ``model.layers.3.self_attn``; or ``re:`` and a regular expression of dots, stars, letters and
-    alternatives, which fits modules from the top.
+    alternatives, which fits modules from the top. What is no text names nothing.
     """
     found: list[Pattern] = []
     for name in names:

@@ -15,7 +15,7 @@ from paramcalc.core.lazy import NOTHING
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
 from paramcalc.core.scheme import Choice, Scheme
-from paramcalc.errors import ParamcalcError
+from paramcalc.errors import ParamcalcError, shorten
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -46,6 +46,8 @@ class Recipe(NamedTuple):
     """The format that most tensors get."""
     plain: Format | None = None
     """The format of the same name: plain division, where the tensors are not known."""
+    is_own: bool = False
+    """Somebody's mix of their own: what it says of no tensor is likely a slip."""
     special: tuple[tuple[tuple[str, ...], Mapping[str, Any]], ...] = ()
     """Names of modules with parameters of their own; of several that fit, the first."""
 
@@ -88,9 +90,22 @@ class Recipe(NamedTuple):
             return ("converted as the architecture's nearest relative is",)
         return ()
 
+    def _unused(self, model: Model) -> Iterator[str]:
+        """The patterns that are for no tensor, or only for those of an earlier one."""
+        if not model.is_counted:
+            return
+        assignment = Assignment(self, model)
+        for _ in assignment.all():
+            pass
+        used = {rule.names for _, rule in assignment.found if rule is not None}
+        for rule in self.scheme.rules:
+            text = " or ".join(one.text for one in rule.names)
+            if rule.names not in used and text != "*":
+                yield f"no tensor is left for `{shorten(text)}`"
+
     def remarks(self, model: Model) -> tuple[str, ...]:
         """What it takes to make such a file, and what is not in it."""
-        found = []
+        found = list(self._unused(model)) if self.is_own else []
         if self.values.get("imatrix"):
             found.append("made with an importance matrix")
         if self.scheme.converts and model.is_counted:

@@ -113,11 +113,18 @@ def stored(model: Model, precision: Precision, trace: Trace | None = None) -> We
         of_format[2] += tensors * int(count) * int(storage.bytes(int(length)))
         key = int(length), storage
         runs[key] = runs.get(key, 0) + tensors * int(count)
-        if group.trained and storage.is_wide:
+        if group.trained and _is_kept(precision, storage):
             kept += numel
     lines = sorted((Share(name, *three) for name, three in sums.items()), key=lambda s: -s.bytes)
     total = _summed(precision, runs, trace or Trace.off())
     return Weights(total, tuple(lines), kept)
+
+
+def _is_kept(precision: Precision, storage: Format) -> bool:
+    """Elements have 16 bits or more: a file's tensor is one block of as many bytes as it has."""
+    if precision == AS_STORED:
+        return storage.block_bytes >= 2 * storage.block_numel
+    return storage.is_wide
 
 
 def _summed(precision: Precision, runs: Mapping[tuple[int, Format], int], trace: Trace) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from paramcalc.core.memory import Assumptions, Memory
 from paramcalc.core.model import Model
+from paramcalc.errors import ParamcalcError, shorten
 from paramcalc.report.count import assumed as about_architecture
 from paramcalc.report.count import fetched, heading, reported_text
 from paramcalc.report.page import (
@@ -195,4 +196,24 @@ def notes(model: Model, assumed: Assumptions) -> list[str]:
             f"{plural(assumed.context_tokens, 'token')} are more than the "
             f"{model.context:,} that {model.name} is published for"
         )
-    return [*found, *fetched(model)]
+    return [*found, *_unknown_quantization(model), *fetched(model)]
+
+
+def _unknown_quantization(model: Model) -> list[str]:
+    """The model is published quantized, and nobody here knows what its files hold."""
+    from paramcalc.catalogue.quantization import method_of, section_of
+
+    if (section := section_of(model.configuration)) is None or model.stored_bytes is not None:
+        return []
+    from paramcalc.catalogue.recipes import published
+    from paramcalc.catalogue.tables import number_format
+
+    try:
+        known = published(model.configuration, number_format)
+    except ParamcalcError:
+        known = None
+    method = shorten(method_of(section)) or "no method"
+    text = (
+        f"what its quantization_config ({method}) stores is not known: no row is of its own files"
+    )
+    return [] if known else [text]
