@@ -117,10 +117,8 @@ def memory(
         engine=engine,
         overhead=overhead,
     )
-    from paramcalc.catalogue.sparsity import with_sparse
-
     pruned = sparse(sparsity, prune)
-    one = with_sparse(precisions(found, [precision]), pruned)[-1]
+    one = precisions(found, [precision], pruned=pruned)[-1]
     return inference.memory(found, one, work, explain=explain)
 
 
@@ -144,8 +142,6 @@ def fit(
     Without ``precision`` the answer is the best of 16, 8 and 4 bits that fits. ``sparsity`` and
     ``prune`` add what weights with zeros can be stored in without them.
     """
-    from paramcalc.catalogue.sparsity import with_sparse
-
     found = load(model)
     work = workload(
         found,
@@ -159,7 +155,7 @@ def fit(
     device = gpu if isinstance(gpu, Device) else tables.device(gpu)
     wanted = [precision] if isinstance(precision, str) else precision
     lower = [*ladder(found, "fit"), *ladder(found, "lower")]
-    asked = with_sparse(precisions(found, wanted, "fit"), sparse(sparsity, prune))
+    asked = precisions(found, wanted, "fit", pruned=sparse(sparsity, prune))
     return fitting.fit(found, device, work, asked, lower, explain=explain)
 
 
@@ -223,15 +219,28 @@ def comparison(model: Model, *, context: int | str | None = None, batch: int = 1
     return facts
 
 
-def precisions(model: Model, names: Sequence[str] | None, which: str = "memory") -> list[Precision]:
-    """The formats and recipes of these names, or of a ladder.
+def precisions(
+    model: Model,
+    names: Sequence[str] | None,
+    which: str = "memory",
+    *,
+    pruned: Sparsity | None = None,
+) -> list[Precision]:
+    """The formats and recipes of these names, or of a ladder; of pruned weights also without zeros.
 
     Of a file the ladder begins with it as it is stored, of a model that is published quantized
     with that recipe. ``stored`` names the formats that a file's tensors have in it, ``all`` every
     recipe that can be had.
     """
-    if names is None:
-        return _with_own(model, ladder(model, which))
+    found = _with_own(model, ladder(model, which)) if names is None else _named(model, names)
+    if pruned is None:
+        return found
+    from paramcalc.catalogue.sparsity import with_sparse
+
+    return with_sparse(found, pruned)
+
+
+def _named(model: Model, names: Sequence[str]) -> list[Precision]:
     found: list[Precision] = []
     for name in names:
         if str(name).lower() == EVERY:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paramcalc.catalogue import check_rules, check_tables, schemas
+from paramcalc.catalogue import check_rules, check_tables, schemas, scheme_schemas
 from paramcalc.catalogue.architectures import Source, parse_source
 from paramcalc.catalogue.check_specs import (
     check_configuration,
@@ -62,8 +62,23 @@ _TABLES: Mapping[str, tuple[Callable[[Source], list[Problem]], frozenset[str]]] 
         frozenset({"memory_mib", "memory_marketing", "bandwidth_gbps"}),
     ),
     "engines": (check_tables.check_engines, frozenset({"runtime", "default"})),
+    "schemes": (
+        check_tables.check_schemes,
+        frozenset({"rules", "parameters", "configuration", "converts", "adds", "of_model"}),
+    ),
+    "gguf_tensors": (
+        check_tables.check_conversions,
+        frozenset({"gguf", "like", "layers", "facts", "dropped", "inside", "written"}),
+    ),
+    "lora": (check_tables.check_adapters, frozenset({"targets", "refused", "transposed"})),
 }
-_SECTIONS = {check_tables.LADDERS: "precisions", check_tables.RULE_OF_THUMB: "engines"}
+_SECTIONS = {
+    check_tables.LADDERS: "precisions",
+    check_tables.RULE_OF_THUMB: "engines",
+    scheme_schemas.SPARSITY: "schemes",
+}
+_BY_NAME = ("schemes", "gguf_tensors", "lora")
+"""Files whose names tell what they are: their expressions may look like layers."""
 _RULES = {"_caches": "gguf", "_names": "containers"}
 """Sections that tell a file with rules for reading checkpoints."""
 KINDS = (CONFIGURATION, SPEC, *_TABLES, *check_rules.CHECKS, UNREADABLE)
@@ -114,7 +129,7 @@ def _check(text: str, file: str) -> tuple[str, int, list[Problem], list[Source]]
     if rules is not None:
         count = len(check_tables.entries(source))
         return rules, count, check_rules.CHECKS[rules](source), [source]
-    kind = recognise(source.tree, file)
+    kind = named if (named := _named(file)) in _BY_NAME else recognise(source.tree, file)
     if kind == SPEC:
         return SPEC, 1, check_spec(source), sources(source)
     count = len(check_tables.entries(source))
@@ -123,10 +138,16 @@ def _check(text: str, file: str) -> tuple[str, int, list[Problem], list[Source]]
 
 def _rules_of(tree: Mapping[str, Any], file: str) -> str | None:
     """The kind of a file with rules, by its name or by its sections."""
-    named = Path(file).stem
-    if named in check_rules.CHECKS and Path(file).suffix in (".yaml", ".yml"):
+    if (named := _named(file)) in check_rules.CHECKS:
         return named
-    return next((kind for section, kind in _RULES.items() if section in tree), None)
+    found = (kind for section, kind in _RULES.items() if section in tree)
+    return None if named in _BY_NAME else next(found, None)
+
+
+def _named(file: str) -> str:
+    """The name of a data file without its ending."""
+    path = Path(file)
+    return path.stem if path.suffix in (".yaml", ".yml") else ""
 
 
 def _is_configuration(text: str, file: str) -> bool:

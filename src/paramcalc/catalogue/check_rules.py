@@ -10,8 +10,9 @@ from paramcalc.catalogue import rule_schemas as schemas
 from paramcalc.catalogue.architectures import Source
 from paramcalc.catalogue.findings import findings
 from paramcalc.core.cache import CACHE_KINDS
-from paramcalc.core.expression import parse
+from paramcalc.core.expression import parse, stated
 from paramcalc.core.layers import KINDS
+from paramcalc.core.lazy import DEEPEST
 from paramcalc.errors import ParamcalcError, Problem, did_you_mean, shorten
 
 _LAYER_NUMBER = "i"
@@ -56,11 +57,11 @@ def _gguf_problems(tree: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterato
             hint = did_you_mean(kind, KINDS)
             yield Problem(f"unknown layer kind `{shorten(kind)}`", hint, ("_kinds", pattern))
     for name, text in tree["_let"].items():
-        yield from _expression(text, known, "_let", name)
+        yield from expression(text, known, "_let", name)
     for name, rule in {"_default": tree["_default"], **rules}.items():
         for key in _WINDOW_KEYS:
             # A window may be told by whether the layer slides, which is found out before.
-            yield from _expression(rule.get(key), {*fields, _WINDOW_KEYS[0]}, name, key)
+            yield from expression(rule.get(key), {*fields, _WINDOW_KEYS[0]}, name, key)
     for number, rule in enumerate(tree["_caches"]):
         yield from _cache_problems(rule, known, ("_caches", str(number)))
 
@@ -68,7 +69,7 @@ def _gguf_problems(tree: Mapping[str, Any], rules: Mapping[str, Any]) -> Iterato
 def _cache_problems(
     rule: Mapping[str, Any], known: Collection[str], path: tuple[str, ...]
 ) -> Iterator[Problem]:
-    yield from _expression(rule.get("if"), known, *path, "if")
+    yield from expression(rule.get("if"), known, *path, "if")
     kind = rule["kind"]
     if kind not in CACHE_KINDS:
         hint = did_you_mean(kind, CACHE_KINDS)
@@ -80,7 +81,7 @@ def _cache_problems(
         if name not in parameters:
             hint = did_you_mean(name, parameters)
             yield Problem(f"`{kind}` has no argument `{shorten(name)}`", hint, here, in_key=True)
-        yield from _expression(text, known, *here)
+        yield from expression(text, known, *here)
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in rule["arguments"]:
             yield Problem(f"`{kind}` lacks `{name}`", None, (*path, "arguments"), in_key=True)
@@ -88,23 +89,77 @@ def _cache_problems(
 
 def _scheme_problems(name: str, scheme: Mapping[str, Any]) -> list[Problem]:
     known = scheme.get("fields", {})
-    problems = list(_expression(scheme.get("when"), known, name, "when"))
+    problems = list(expression(scheme.get("when"), known, name, "when"))
     for ending, rule in scheme["containers"].items():
         for key in ("elements", "in"):
-            problems += _expression(rule[key], known, name, "containers", ending, key)
+            problems += expression(rule[key], known, name, "containers", ending, key)
     return problems
 
 
-def _expression(value: Any, known: Collection[str], *path: str) -> Iterator[Problem]:
-    """What is wrong with an expression; numbers, truths and null are none."""
+def expression(
+    value: Any, known: Collection[str] | None, *path: str, offset: int = 0, text: bool = False
+) -> Iterator[Problem]:
+    """What is wrong with an expression; numbers, truths and null are none.
+
+    ``known`` is None where any name may be meant; ``offset`` is where it begins in its text, and
+    with ``text`` it may be one as a whole.
+    """
     if not isinstance(value, str):
         return
     try:
-        found = parse(value)
+        found = parse(value, allow_text=text, offset=offset)
     except ParamcalcError as error:
         yield from error.at(path).problems
         return
-    for name in sorted(found.spans.keys() - set(known)):
-        hint = did_you_mean(name, known)
+    for name in sorted(found.spans.keys() - set(known)) if known is not None else ():
+        hint = did_you_mean(name, known or ())
         message = f"unknown name `{shorten(name)}` in an expression"
         yield Problem(message, hint, path, found.spans[name])
+
+
+def let_problems(
+    lets: Mapping[str, Any],
+    outer: Mapping[str, Any],
+    known: Collection[str] | None,
+    path: tuple[str, ...],
+) -> Iterator[Problem]:
+    """Names for expressions, over each other and over ``outer`` ones, which are told of already."""
+    problems = [
+        problem for name, text in lets.items() for problem in expression(
+            text, known, *path, name, text=True)
+    ]  # fmt: skip
+    yield from problems
+    if problems or not lets:
+        return
+    try:
+        found = {name: stated(text).names for name, text in {**outer, **lets}.items()}
+    except ParamcalcError:
+        return
+    left = unresolved(found)
+    first = next((name for name in lets if name in left), None)
+    if first is not None:
+        yield Problem(_entangled(first, left), None, (*path, first))
+
+
+def unresolved(needs: Mapping[str, Collection[str]]) -> dict[str, set[str]]:
+    """The names that cannot be computed one after the other, with those that each waits for."""
+    left = {name: set(used) & needs.keys() for name, used in needs.items()}
+    for _ in range(DEEPEST):
+        ready = {name for name, used in left.items() if not used}
+        if not ready:
+            break
+        left = {name: used - ready for name, used in left.items() if name not in ready}
+    return left
+
+
+def _entangled(first: str, left: Mapping[str, Collection[str]]) -> str:
+    """Why a name cannot be computed."""
+    seen = [first]
+    while True:
+        following = next((name for name in sorted(left[seen[-1]]) if name in left), None)
+        if following is None:
+            return f"names depend on each other more than {DEEPEST} deep"
+        if following in seen:
+            circle = [*seen[seen.index(following) :], following]
+            return f"`{shorten(following)}` depends on itself: {shorten(' -> '.join(circle), 200)}"
+        seen.append(following)

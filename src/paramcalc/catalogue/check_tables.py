@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from paramcalc.catalogue import adapter_schemas, precision_schemas, schemas
+from paramcalc.catalogue.adapters import ADAPTERS
 from paramcalc.catalogue.architectures import Source, find_spec
 from paramcalc.catalogue.blame import blame
+from paramcalc.catalogue.check_conversions import conversion_problems, shipped_card
+from paramcalc.catalogue.check_schemes import scheme_problems, shipped_section
+from paramcalc.catalogue.conversions import CONVERSIONS
 from paramcalc.catalogue.findings import findings
 from paramcalc.catalogue.models import MODELS
 from paramcalc.catalogue.quantization import COMMON_KEYS
+from paramcalc.catalogue.recipes import SCHEMES
 from paramcalc.catalogue.strict_yaml import load
 from paramcalc.catalogue.table import Table, cut, headings, normal, other_names
 from paramcalc.catalogue.tables import ENGINES, HARDWARE, PRECISIONS, number_format
@@ -29,6 +34,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
 }
 """What stands in precisions.yaml besides its entries."""
 RULE_OF_THUMB = "rule_of_thumb"
+Check = Callable[[str, Any], list[Problem]]
 
 
 def entries(source: Source) -> dict[str, Any]:
@@ -70,14 +76,49 @@ def check_engines(source: Source) -> list[Problem]:
     ]
 
 
+def check_schemes(source: Source) -> list[Problem]:
+    """Every scheme, and the sections of rules that they use."""
+
+    def check(name: str, card: Any) -> list[Problem]:
+        return scheme_problems(name, card, lambda name: _own(source, name, shipped_section))
+
+    return _with_sections(source, SCHEMES, check)
+
+
+def check_conversions(source: Source) -> list[Problem]:
+    """Every architecture's entry, and what all of them begin with."""
+
+    def check(name: str, card: Any) -> list[Problem]:
+        return conversion_problems(name, card, lambda name: _own(source, name, shipped_card))
+
+    return _with_sections(source, CONVERSIONS, check)
+
+
+def check_adapters(source: Source) -> list[Problem]:
+    """Every architecture's entry, and what holds for several."""
+    return _with_sections(source, ADAPTERS, _ENTRIES["lora"])
+
+
+def _own(source: Source, name: str, other: Callable[[str], Any]) -> Any:
+    """What stands in the same file, before what is elsewhere."""
+    return source.tree[name] if name in source.tree else other(name)
+
+
+def _with_sections(source: Source, table: Table, check: Check) -> list[Problem]:
+    problems = [
+        problem
+        for name, card in source.tree.items()
+        if name.startswith("_")
+        for problem in check(name, card)
+    ]
+    return problems + _check(source, table, check)
+
+
 def entry_problems(kind: str, name: str, card: Any) -> list[Problem]:
     """What is wrong with one entry of a catalogue file, as far as the entry itself tells."""
     if name in SECTIONS:
         return findings(SECTIONS[name], card, (name,), f"`{name}`")
     return _ENTRIES[kind](name, card) if kind in _ENTRIES else []
-
-
-Check = Callable[[str, Any], list[Problem]]
 
 
 def _check(source: Source, table: Table, check: Check) -> list[Problem]:
@@ -300,5 +341,7 @@ _ENTRIES: Mapping[str, Check] = {
     "precisions": _precision_problems,
     "hardware": _by(schemas.Accelerator),
     "engines": _engine_problems,
+    "schemes": scheme_problems,
+    "gguf_tensors": conversion_problems,
     "lora": lambda name, card: _by(adapter_schemas.schema(name))(name, card),
 }

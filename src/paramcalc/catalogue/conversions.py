@@ -11,6 +11,7 @@ from paramcalc.catalogue.table import Table
 from paramcalc.core.conversion import Conversion, Target
 from paramcalc.core.expression import Expression, stated
 from paramcalc.core.pattern import pattern
+from paramcalc.errors import ParamcalcError, shorten
 
 CONVERSIONS = Table("gguf_tensors.yaml")
 
@@ -30,16 +31,21 @@ def conversion(architecture: str | None) -> Conversion:
 
 
 def _card(name: str | None) -> Mapping[str, Any]:
-    """An entry, with what it takes from another one, and all from the first."""
-    entry = CONVERSIONS.find(name) if name else None
-    card = entry.card if entry else CONVERSIONS.section("_all")
-    if entry is None:
-        return card
-    other = _card(card.get("like"))
-    merged = {**other, **card}
-    for key in ("names", "layers", "facts", "let", "added", "renamed"):
-        merged[key] = {**other.get(key, {}), **card.get(key, {})}
-    merged["dropped"] = [*other.get("dropped", ()), *card.get("dropped", ())]
+    """An entry, with what it takes from others, and all from the first."""
+    found: dict[str, Mapping[str, Any]] = {}
+    while name is not None:
+        entry = CONVERSIONS.find(name)
+        if entry is None or entry.name in found:
+            what = "is like itself" if entry else "is no entry to be like"
+            raise ParamcalcError(f"`{shorten(name)}` {what} in {CONVERSIONS.file}")
+        found[entry.name] = entry.card
+        name = entry.card.get("like")
+    merged: dict[str, Any] = dict(CONVERSIONS.section("_all"))
+    for card in reversed(found.values()):
+        other, merged = merged, {**merged, **card}
+        for key in ("names", "layers", "facts", "let", "added", "renamed"):
+            merged[key] = {**other.get(key, {}), **card.get(key, {})}
+        merged["dropped"] = [*other.get("dropped", ()), *card.get("dropped", ())]
     return merged
 
 

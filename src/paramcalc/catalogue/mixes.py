@@ -9,7 +9,7 @@ from typing import Any
 from paramcalc.catalogue.architectures import parse_source, placed
 from paramcalc.catalogue.files import read_text
 from paramcalc.catalogue.recipes import check_choices, choices
-from paramcalc.core.assignment import TENSOR_NAMES
+from paramcalc.core.assignment import MIX, OWN, TENSOR_NAMES
 from paramcalc.core.pattern import pattern
 from paramcalc.core.recipe import FindFormat, Recipe
 from paramcalc.core.scheme import Rule, Scheme
@@ -36,11 +36,18 @@ def mix(
         try:
             rules.append(Rule(names=(pattern(str(key)),), choices=choices(_formats(value))))
             check_choices(rules[-1].choices, TENSOR_NAMES, find_format)
+            if any(choice.format == MIX for choice in rules[-1].choices):
+                raise ParamcalcError(f"`{MIX}` cannot stand in a mix", "the name of a format")
         except ParamcalcError as error:
             raise error.at((*path, str(key))) from None
-    rest = str(tree.get("*", DEFAULT))
-    scheme = Scheme(name, tuple(rules))
+    scheme, rest = Scheme(name, tuple(rules)), _rest(tree.get("*"))
     return Recipe(name, scheme, rest, source=source, find_format=find_format, is_own=True)
+
+
+def _rest(value: Any) -> str:
+    """What `own` means: the format of all that is left, if it is one whatever the tensor."""
+    is_format = isinstance(value, str) and value != OWN and " if " not in value
+    return str(value) if is_format else DEFAULT
 
 
 def _formats(value: Any) -> str | list[str]:

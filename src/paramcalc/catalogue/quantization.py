@@ -68,29 +68,32 @@ Special = tuple[tuple[tuple[str, ...], dict[str, Any]], ...]
 def of_modules(rule: Mapping[str, Any], section: Mapping[str, Any]) -> Special:
     """Parameters that single modules have of their own, equal ones together.
 
-    They stand under the names of the modules, or in entries that list these.
+    They stand under the names of the modules, or in entries that list these. An entry for all
+    layers of a kind, whose names begin with a capital, is for what no other one names.
     """
     place = section.get(rule["at"]) if "at" in rule else section
-    listed: dict[str, Any] = {}
-    for key, value in place.items() if isinstance(place, Mapping) else ():
-        names = [key]
-        if "names" in rule:
+    if not isinstance(place, Mapping):
+        return ()
+    if "names" not in rule:
+        return _alike(rule, [(str(key), value) for key, value in place.items()])
+    listed: list[tuple[str, Any]] = []
+    if len(place) > 1:
+        for value in place.values():
             found = _plain(value.get(rule["names"])) if isinstance(value, Mapping) else None
-            names = found if isinstance(found, list) else []
-        listed |= {str(name): value for name in names[:MOST_MODULES]}
-    return _alike(rule, listed)
+            listed += [(str(name), value) for name in found or ()]
+    kinds = [pair for pair in listed if pair[0][:1].isupper()]
+    named = [pair for pair in listed if pair not in kinds]
+    return _alike(rule, named + [("re:.*", value) for _, value in kinds])
 
 
-def _alike(rule: Mapping[str, Any], listed: Mapping[str, Any]) -> Special:
-    """Names of modules by what is said of them; only kinds of layers begin with a capital."""
+def _alike(rule: Mapping[str, Any], listed: Iterable[tuple[str, Any]]) -> Special:
+    """Names of modules by what is said of them."""
     found: dict[str, tuple[list[str], dict[str, Any]]] = {}
-    for name, value in listed.items():
+    for name, value in listed:
         own = _own(rule, name, value)
-        if own is None or name[:1].isupper():
-            continue
-        names, _ = found.setdefault(repr(own), ([], own))
-        sign = name[:2]
-        names.append(f"re:{name[2:]}" if sign in ("+:", "-:") else name)
+        if own is not None:
+            names, _ = found.setdefault(repr(own), ([], own))
+            names.append(f"re:{name[2:]}" if name[:2] in ("+:", "-:") else name)
     return tuple((tuple(names), own) for names, own in found.values())
 
 

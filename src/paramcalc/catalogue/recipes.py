@@ -94,7 +94,7 @@ def choices(value: Any) -> tuple[Choice, ...]:
 
 def _choice(text: str) -> Choice:
     name, found, condition = text.partition(" if ")
-    return Choice(name.strip(), stated(condition) if found else None)
+    return Choice(name.strip(), parse(condition, offset=len(name + found)) if found else None)
 
 
 def _pieces(stores: Mapping[str, Any]) -> Iterator[Piece]:
@@ -249,9 +249,10 @@ def check_choices(found: Iterable[Choice], known: Collection[str], find_format: 
     for choice in found:
         if choice.format not in (OWN, MIX) and choice.format not in known:
             find_format(choice.format)
-        for name in sorted(choice.condition.names - set(known) if choice.condition else ()):
+        spans = choice.condition.spans if choice.condition else {}
+        for name in sorted(spans.keys() - set(known)):
             message = f"unknown name `{shorten(name)}` in an expression"
-            raise ParamcalcError(message, did_you_mean(name, known))
+            raise ParamcalcError(message, did_you_mean(name, known), span=spans[name])
 
 
 def find(name: str, precisions: Table, find_format: FindFormat) -> Recipe | None:

@@ -90,7 +90,10 @@ class Table:
         """A top-level key that is no entry, such as ``_ladders``; the first that has ``key``."""
         found = ((p, t) for p, t in self.texts if f"\n{name}:" in "\n" + t)
         cards = (_entry(path, text, name).card for path, text in found)
-        return next(card for card in cards if key is None or key in card)
+        for card in cards:
+            if key is None or key in card:
+                return card
+        raise ParamcalcError(f"{self.file} has no section `{shorten(name)}`")
 
     def similar(self, name: str, count: int = 3) -> list[str]:
         """The names that look most like this one."""

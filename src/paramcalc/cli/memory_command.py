@@ -47,7 +47,6 @@ def run(
     one_of("breakdown", by, BREAKDOWNS)
 
     from paramcalc.api import precisions, sparse, workload
-    from paramcalc.catalogue.sparsity import with_sparse
     from paramcalc.core.inference import memory
     from paramcalc.report import records
     from paramcalc.report.output import emit
@@ -73,8 +72,9 @@ def run(
         overhead=overhead,
     )
     pruned = sparse(sparsity, prune)
-    asked = with_sparse(precisions(found, named_precisions(precision)), pruned)
-    rows = [memory(found, one, work, explain=explain) for one in asked]
+    asked = precisions(found, named_precisions(precision), pruned=pruned)
+    detail = by != BREAKDOWNS[0]
+    rows = [memory(found, one, work, explain=explain, with_file=detail) for one in asked]
     lists = [records.stored_tensors(found, one) for one in asked] if by == "tensor" else None
 
     def page() -> Page:

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from paramcalc.core.functions import round_up
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
-from paramcalc.core.recipe import Recipe
 from paramcalc.core.scheme import Layout
+from paramcalc.core.weights import FileSize
 
-
-class FileSize(NamedTuple):
-    """Bytes of a file."""
-
-    data: int
-    """All tensors, each filled up to the alignment: exact."""
-    header: tuple[int, int, int]
-    """Vocabulary, metadata, names of the tensors: an estimate; low, middle, high."""
-    source: str
-
-    @property
-    def total(self) -> int:
-        """Data and the middle of what stands before them."""
-        return self.data + self.header[1]
+if TYPE_CHECKING:
+    from paramcalc.core.recipe import Recipe
 
 
 def file_bytes(model: Model, recipe: Recipe) -> FileSize | None:

@@ -6,6 +6,7 @@ architecture keeps. Engines pad and round on top; what the runtime adds is an es
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from paramcalc.core.cache import Cache
@@ -23,11 +24,14 @@ from paramcalc.core.memory import (
 from paramcalc.core.model import Model
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
-from paramcalc.core.weights import Precision, stored
+from paramcalc.core.weights import Precision, dearest, stored
 from paramcalc.errors import ParamcalcError
+from paramcalc.units import short_bytes
 
 if TYPE_CHECKING:
     from fractions import Fraction
+
+    from paramcalc.core.recipe import Recipe
 
 LEFT_OUT = ("activations while a prompt is read", "padding and rounding of the engine")
 
@@ -102,12 +106,17 @@ def state_bytes(model: Model, batch: int, state_format: Format, trace: Trace | N
 
 
 def memory(
-    model: Model, precision: Precision, workload: Workload, *, explain: bool = False
+    model: Model,
+    precision: Precision,
+    workload: Workload,
+    *,
+    explain: bool = False,
+    with_file: bool = False,
 ) -> Memory:
     """What ``model`` takes in ``precision`` under a workload.
 
     ``explain`` keeps the steps; give it a model that was expanded symbolically to see the
-    architecture's own names in the formulas.
+    architecture's own names in the formulas. ``with_file`` tells how large the file is, too.
     """
     if model.is_undisclosed:
         raise ParamcalcError(
@@ -116,7 +125,8 @@ def memory(
         )
     trace = Trace(on=explain)
     found = stored(model, precision, trace)
-    doubts = precision.doubts(model)
+    recipe = precision.recipe
+    doubts = recipe.doubts(model) if recipe else ()
     low, high = (int(found.bytes) * end // 100 for end in DOUBTFUL) if doubts else (None, None)
     beside = beside_weights(model, found.bytes, workload, trace)
     own = Part(WEIGHTS, found.bytes, low, high, precision.source)
@@ -131,8 +141,19 @@ def memory(
         tuple(trace.steps),
         found.shares,
         found.kept / counts.total if counts.total else 0.0,
-        (*doubts, *precision.remarks(model)),
+        (*doubts, *_remarks(model, recipe, explain=explain)) if recipe else (),
+        recipe.file_size(model) if recipe and with_file else None,
     )
+
+
+def _remarks(model: Model, recipe: Recipe, *, explain: bool) -> Iterator[str]:
+    """What is to be said of the recipe; explained, also which tensors take most bits."""
+    yield from recipe.remarks(model)
+    bits = recipe.nominal_bits if explain and model.is_counted else None
+    found = dearest(model, recipe, bits) if bits else []
+    if found:
+        listed = (f"{one.name} in {one.format} (+{short_bytes(one.bytes)})" for one in found)
+        yield f"above the nominal {float(bits or 0):g} bits: {', '.join(listed)}"
 
 
 def beside_weights(

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from paramcalc.core.model import ESTIMATED, EXACT
 from paramcalc.core.trace import Step
-from paramcalc.core.weights import Share
+from paramcalc.core.weights import FileSize, Share
 
 WEIGHTS, KV_CACHE, STATE, BUFFERS, OVERHEAD = "weights", "kv_cache", "state", "buffers", "overhead"
 
@@ -60,6 +60,8 @@ class Memory(NamedTuple):
     """What part of the parameters stays in 16 bits or more."""
     remarks: tuple[str, ...] = ()
     """What is to be said about this precision of this model."""
+    file: FileSize | None = None
+    """How large the file is, if that was asked for and is known."""
 
     def part(self, name: str) -> Part | None:
         return next((part for part in self.total.parts if part.name == name), None)

@@ -40,7 +40,10 @@ def packed(
         if piece.ending in found or not holds:
             continue
         found.add(piece.ending)
-        shape = tuple(_size(size, piece) for size in piece.shape(scope))
+        sizes = piece.shape(scope)
+        if not isinstance(sizes, list):
+            raise ParamcalcError(f"the sizes of `{shorten(piece.ending)}` are no list")
+        shape = tuple(_size(size, piece) for size in sizes)
         stored = group._replace(
             template=stem + piece.ending, shape=shape, kind="Parameter", trained=False
         )

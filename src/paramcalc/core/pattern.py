@@ -16,9 +16,10 @@ _LONGEST, _MOST_STARS = 300, 12
 _RANGE = re.compile(r"(?<![^.])([0-9]{1,9})-([0-9]{1,9})(?![^.])")
 _MARK = "\uf8ff"
 """Stands for a range while the rest is translated; no name of a tensor holds it."""
-_PLAIN_REGEX = re.compile(r"[\w.*\x00-]+", re.ASCII)
-_ALTERNATIVES = re.compile(r"\((?:\?:)?([\w.*\x00|-]*)\)", re.ASCII)
-_WRITTEN = {"\\.": "\0", ".*?": "*", ".*": "*", ".+": "*", "\\d+": "*", "[0-9]+": "*", "\\w+": "*"}
+_PLAIN_REGEX = re.compile(r"[\w.\x00\x01-]+", re.ASCII)
+_ALTERNATIVES = re.compile(r"\((?:\?:)?([\w.\x00\x01|-]*)\)", re.ASCII)
+_ANY = "\1"
+_WRITTEN = dict.fromkeys((".*?", ".*", ".+", "\\d+", "[0-9]+", "\\w+"), _ANY) | {"\\.": "\0"}
 """What stands in regular expressions for a dot, and for any text or number."""
 _MOST_ALTERNATIVES = 64
 MOST_NAMES = 200_000
@@ -82,7 +83,9 @@ def pattern(text: str) -> Pattern:
             f"at most {_LONGEST} characters and {_MOST_STARS} stars, such as `*.mlp.*`",
         )
     is_plain = not ("?" in text or "[" in text or ("-" in text and _RANGE.search(text)))
-    has_numbers = not is_plain or any(part.isdecimal() for part in text.split("."))
+    if not is_plain:
+        _regex(text)
+    has_numbers = not is_plain or any(map(str.isdecimal, re.split(r"[.*]", text)))
     return Pattern(text, tuple(text.split("*")) if is_plain else (), has_numbers)
 
 
@@ -96,7 +99,13 @@ def _regex(text: str) -> _Regex:
     body = pieces[0]
     for position, piece in enumerate(pieces[1:]):
         body += f"(?P<n{position}>[0-9]{{1,9}}){piece}"
-    return _Regex(re.compile(body), ranges)
+    try:
+        return _Regex(re.compile(body), ranges)
+    except re.error:
+        raise ParamcalcError(
+            f"`{shorten(text)}` is no pattern of names",
+            "a range such as `0-7` is a whole part of a name",
+        ) from None
 
 
 def divided(group: TensorGroup, patterns: Sequence[Pattern]) -> Iterator[tuple[TensorGroup, bool]]:
@@ -174,5 +183,6 @@ def _of_regex(text: str) -> tuple[str, ...]:
         found = [one.replace(group[0], way, 1) for one in found for way in group[1].split("|")]
     if not all(_PLAIN_REGEX.fullmatch(one) and len(one) < _LONGEST - 2 for one in found):
         return ()
-    patterns = (re.sub(r"\*+", "*", one.replace("\0", ".") + ending) for one in found)
+    plain = (one.replace("\0", ".").replace(_ANY, "*") + ending for one in found)
+    patterns = (re.sub(r"\*+", "*", one) for one in plain)
     return tuple(one for one in patterns if one.count("*") <= _MOST_STARS)

@@ -70,12 +70,10 @@ class Format(NamedTuple):
             size = INTEGER_BYTES.get(group.dtype or "")
             yield group, Format(group.dtype or "", 1, size) if size else self
 
-    def remarks(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        """A format is for all tensors alike: nothing is left to doubt."""
-        return ()
+    @property
+    def recipe(self) -> None:
+        """A format is none: it is for all tensors alike."""
+        return None
 
     @property
     def is_wide(self) -> bool:

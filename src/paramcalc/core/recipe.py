@@ -7,7 +7,7 @@ rules are data (`schemes.yaml`, `precisions.yaml`, or a user's own mix); here is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paramcalc.core.assignment import Assignment
 from paramcalc.core.conversion import Conversion
@@ -16,6 +16,11 @@ from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
 from paramcalc.core.scheme import Choice, Scheme
 from paramcalc.errors import ParamcalcError, shorten
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from paramcalc.core.weights import FileSize
 
 _UNIT = 2**20
 """Elements whose bytes tell the bits of a stand-in exactly enough."""
@@ -52,6 +57,11 @@ class Recipe(NamedTuple):
             yield from self.plain.assign(model) if self.plain else self._like(model)
             return
         yield from Assignment(self, model).all()
+
+    @property
+    def recipe(self) -> Recipe:
+        """Itself."""
+        return self
 
     def _like(self, model: Model) -> Iterator[tuple[TensorGroup, Format]]:
         """Of a model of which only the size is known: as many bits as in its stand-in."""
@@ -103,3 +113,19 @@ class Recipe(NamedTuple):
             if left_out:
                 found.append(f"{left_out:,} parameters are in another file")
         return tuple(found)
+
+    @property
+    def nominal_bits(self) -> Fraction | None:
+        """What most tensors take: those of the base, or as many as the name says."""
+        from fractions import Fraction
+
+        if self.base is not None:
+            return Fraction(8 * self.base.block_bytes, self.base.block_numel)
+        bits = self.values.get("bits")
+        return Fraction(str(bits)) if isinstance(bits, (int, float)) else None
+
+    def file_size(self, model: Model) -> FileSize | None:
+        """The file that it makes of a model; None if nothing is known of such files."""
+        from paramcalc.core.file_size import file_bytes
+
+        return file_bytes(model, self) if model.is_counted else None

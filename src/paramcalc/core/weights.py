@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from paramcalc.core.breakdown import group_name
 from paramcalc.core.model import Model, TensorGroup
 from paramcalc.core.precision import Format
 from paramcalc.core.trace import Trace
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from paramcalc.core.recipe import Recipe
 
 
 class Precision(Protocol):
@@ -25,11 +31,9 @@ class Precision(Protocol):
         A recipe may name, cut and pack tensors otherwise than the model; then its own come out.
         """
 
-    def remarks(self, model: Model) -> tuple[str, ...]:
-        """What is to be said about it."""
-
-    def doubts(self, model: Model) -> tuple[str, ...]:
-        """Why the bytes of this model are an estimate; nothing if they are exact."""
+    @property
+    def recipe(self) -> Recipe | None:
+        """What more can be asked where tensors get formats of their own."""
 
 
 class AsStored(NamedTuple):
@@ -44,14 +48,27 @@ class AsStored(NamedTuple):
             numel, size = int(group.tensor_numel), int(group.stored_bytes or 0)
             yield group, Format(group.stored_type or "", numel or 1, size)
 
-    def remarks(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
-
-    def doubts(self, model: Model) -> tuple[str, ...]:  # noqa: ARG002
-        return ()
+    @property
+    def recipe(self) -> None:
+        return None
 
 
 AS_STORED = AsStored()
+
+
+class FileSize(NamedTuple):
+    """Bytes of a file."""
+
+    data: int
+    """All tensors, each filled up to the alignment: exact."""
+    header: tuple[int, int, int]
+    """Vocabulary, metadata, names of the tensors: an estimate; low, middle, high."""
+    source: str
+
+    @property
+    def total(self) -> int:
+        """Data and the middle of what stands before them."""
+        return self.data + self.header[1]
 
 
 class Share(NamedTuple):
@@ -61,6 +78,15 @@ class Share(NamedTuple):
     tensors: int
     numel: int
     bytes: int
+
+
+class Excess(NamedTuple):
+    """Tensors that take more than the nominal bits."""
+
+    name: str
+    format: str
+    bytes: int
+    """What they take above these."""
 
 
 class Weights(NamedTuple):
@@ -114,6 +140,17 @@ def _summed(precision: Precision, runs: Mapping[tuple[int, Format], int], trace:
         else:
             total = total + count * storage.bytes(trace.number(f"numel_{numel}", numel))
     return trace.note(f"weights in {precision.name}", total, "bytes", precision.source)
+
+
+def dearest(model: Model, precision: Precision, bits: Fraction, most: int = 3) -> list[Excess]:
+    """The tensors that cost most above ``bits`` for each parameter, the worst first."""
+    found = []
+    for group, storage in precision.assign(model):
+        size = int(group.count) * int(storage.tensor_bytes(group.shape, group.kind))
+        above = size - int(group.numel) * bits.numerator // (8 * bits.denominator)
+        if group.trained and above > 0:
+            found.append(Excess(group_name(group), storage.name, above))
+    return sorted(found, key=lambda one: -one.bytes)[:most]
 
 
 def weights_bytes(model: Model, precision: Precision) -> int:

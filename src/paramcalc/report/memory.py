@@ -73,11 +73,13 @@ def page(
             )
         ],
         steps,
-        flat(
-            [{k: v for k, v in one.items() if k not in ("formats", "remarks")} for one in records]
-        ),
+        flat([{k: v for k, v in one.items() if k not in _NESTED} for one in records]),
         notes=[*notes(model, assumed), *_said(rows)],
     )
+
+
+_NESTED = frozenset({"formats", "remarks", "file"})
+"""What a row of CSV has no place for."""
 
 
 def _mixes(row: Memory) -> bool:
@@ -99,8 +101,18 @@ def _broken_down(
         sized_heading(model, assumed, like),
         tables,
         data=flat(data),
-        notes=[*about_architecture(model), *_said(rows)],
+        notes=[*about_architecture(model), *_files(rows), *_said(rows)],
     )
+
+
+def _files(rows: Sequence[Memory]) -> list[str]:
+    """How large the files are, with what is estimated of them."""
+    return [
+        f"{row.precision}: a file of about {row.file.total:,} bytes, {row.file.data:,} of them "
+        f"tensors (exact), the rest vocabulary and metadata (estimated)"
+        for row in rows
+        if row.file
+    ]
 
 
 def _said(rows: Sequence[Memory]) -> list[str]:

@@ -56,6 +56,19 @@ class StoredTensors(Keys):
     """Bytes of all of them."""
 
 
+class File(Keys):
+    """How large the file is that a recipe makes."""
+
+    data_bytes: Bytes
+    """All tensors, aligned: exact."""
+    header_range_bytes: Range
+    """Vocabulary, metadata and names: an estimate, lowest and highest."""
+    file_bytes: Bytes
+    """Data and the middle of that range."""
+    source: str
+    """Where the estimate comes from."""
+
+
 class MemoryRow(Parts):
     """What a model takes in one precision."""
 
@@ -63,6 +76,8 @@ class MemoryRow(Parts):
     """What part of the parameters stays in 16 bits or more, from 0 to 1."""
     formats: list[FormatShare]
     """The weights by number format, largest first."""
+    file: File | None
+    """With `--by`: the file, where such files are known."""
     remarks: list[str]
     """What is to be said about it: that it needs an importance matrix, why it is an estimate."""
     tensors: list[StoredTensors] | None

@@ -20,7 +20,7 @@ from paramcalc.core.fit import Fit, PrecisionFit
 from paramcalc.core.memory import Memory
 from paramcalc.core.model import Model
 from paramcalc.core.trace import Step
-from paramcalc.core.weights import Precision, Share
+from paramcalc.core.weights import FileSize, Precision, Share
 
 Record = dict[str, Any]
 BREAKDOWNS = ("module", "layer", "kind", "tensor")
@@ -180,6 +180,20 @@ def memory_row(row: Memory) -> Record:
         "unquantized_share": round(row.kept, 6),
         "formats": [share_record(share) for share in row.shares],
         "remarks": list(row.remarks),
+        "file": file_record(row.file),
+    }
+
+
+def file_record(file: FileSize | None) -> Record | None:
+    """How large a file is: its tensors exactly, what stands before them as a range."""
+    if file is None:
+        return None
+    low, _, high = file.header
+    return {
+        "data_bytes": file.data,
+        "header_range_bytes": [low, high],
+        "file_bytes": file.total,
+        "source": file.source,
     }
 
 
@@ -229,7 +243,14 @@ def fit(answer: Fit, *, explain: bool = False, sparsity: Record | None = None) -
 def fit_row(row: PrecisionFit) -> Record:
     """One precision: what it needs, what there is, and how far it would go."""
     plain = memory_row(row.memory)
-    for key in ("total_bytes", "total_range_bytes", "bits_per_weight", "formats", "remarks"):
+    for key in (
+        "total_bytes",
+        "total_range_bytes",
+        "bits_per_weight",
+        "formats",
+        "remarks",
+        "file",
+    ):
         del plain[key]
     del plain["unquantized_share"]
     return {"precision": plain.pop("precision"), "fits": row.fits, **plain} | {

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from paramcalc.report.page import Page
-
 if TYPE_CHECKING:
     from paramcalc.catalogue.sparsity import Sparsity
     from paramcalc.core.fit import PrecisionFit
     from paramcalc.core.memory import Memory
+    from paramcalc.report.page import Page
 
 
 def noted(page: Page, pruned: Sparsity | None) -> Page:
