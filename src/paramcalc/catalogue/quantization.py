@@ -31,8 +31,8 @@ def section_of(configuration: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def method_of(section: Mapping[str, Any]) -> str:
-    """The name of the method that the section is about."""
-    return str(section.get("quant_method") or "").lower()
+    """The name of the method that the section is about; `unnamed` where it does not say it."""
+    return str(section.get("quant_method") or "unnamed").lower()
 
 
 def dtype_of(configuration: Mapping[str, Any]) -> str | None:

@@ -212,7 +212,7 @@ def _unknown_quantization(model: Model) -> list[str]:
         known = published(model.configuration, number_format)
     except ParamcalcError:
         known = None
-    method = shorten(method_of(section)) or "no method"
+    method = shorten(method_of(section))
     text = (
         f"what its quantization_config ({method}) stores is not known: no row is of its own files"
     )
