@@ -142,6 +142,8 @@ class _Converter:
         group = written
         before, layer, rest = self.place(self.renamed(group.template))
         targets, leaf = self.targets(rest)
+        if targets is not None and not all(map(self.is_for, targets)):
+            targets = None
         if targets is None and "{}" in rest and self.has_numbered(rest):
             yield from self.numbered(group, rest)
         elif targets is None:
@@ -208,6 +210,14 @@ class _Converter:
             return names[name], ""
         module, _, leaf = name.rpartition(".")
         return names.get(module), f".{leaf}"
+
+    def is_for(self, target: Target) -> bool:
+        """Rules for all architectures may need sizes that this one has no words for."""
+        if self.rules.is_declared:
+            return True
+        expressions = [*(target.shape or ()), *filter(None, (target.condition,))]
+        names = {name for expression in expressions for name in expression.names}
+        return all(_is_known(name, self.scope) for name in names - {"shape", "place"})
 
     def holds(self, target: Target, shape: Sequence[int], place: str = "") -> bool:
         """Whether the target's condition holds, over the shape and where the layer stands."""
